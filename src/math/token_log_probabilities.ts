@@ -1,0 +1,35 @@
+// Log-probabilities of given tokens under a softmax policy: the quantity that every loss of the paper is made of.
+import * as tf from "@tensorflow/tfjs-core";
+import { checkShapes } from "../base/shapes.ts";
+
+/** Below this probability the logarithm is held constant, so that an impossible token gives a finite, large loss. */
+const LEAST_PROBABILITY = 1e-30;
+
+/**
+ * log π(y_t | x, y_<t) for each row of logits: logits[i, label_i] − log Σ_v exp(logits[i, v]).
+ * Gradient with respect to logits: onehot(label) − softmax(logits), times the incoming gradient.
+ *
+ * @param logits [rows, vocab], already divided by the temperature
+ * @param labels [rows], int32 token ids
+ * @returns [rows], nats, ≤ 0
+ */
+export function tokenLogProbabilities(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
+  checkShapes("tokenLogProbabilities()", { logits: ["rows", "vocab"], labels: ["rows"] }, { logits, labels });
+  const [rows, vocab] = logits.shape;
+  const picked = tf.customGrad((input, save) => {
+    // customGrad's types allow the save function where a tensor may stand; the first argument is the tensor.
+    const scores = input as tf.Tensor;
+    const probabilities = tf.softmax(scores);
+    const places = tf.stack([tf.range(0, rows, 1, "int32"), labels], 1);
+    (save as tf.GradSaveFunc)([probabilities, places]);
+    return {
+      value: tf.log(tf.maximum(tf.gatherND(probabilities, places), LEAST_PROBABILITY)),
+      gradFunc: (upstream: tf.Tensor, saved: tf.Tensor[]) => {
+        const [distribution, indices] = saved;
+        const onLabel = tf.scatterND(indices, upstream, [rows, vocab]);
+        return tf.sub(onLabel, tf.mul(distribution, tf.reshape(upstream, [rows, 1])));
+      },
+    };
+  });
+  return picked(logits);
+}
