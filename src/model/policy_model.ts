@@ -1,0 +1,46 @@
+// What the steps ask of a policy: log-probabilities of given continuations. Pure functions over a flat parameter vector.
+import * as tf from "@tensorflow/tfjs-core";
+import { tokenLogProbabilities } from "../math/token_log_probabilities.ts";
+import { causalPlan, hiddenStates, namedParameters, tiedLogits } from "./gpt_neox.ts";
+import type { ModelShape } from "./model_shape.ts";
+
+export interface LogProbabilityOptions {
+  /** Divides the logits. */
+  temperature: number;
+  /** Token ids that the sampler never draws (PAD, unknown); they get no probability here either. */
+  forbidden: readonly number[];
+}
+
+/**
+ * log π(y_t | x, y_<t) of every position's label.
+ *
+ * @param flat [parameters]
+ * @param tokens [batch, time], int32, right-padded
+ * @param labels [batch, time], int32
+ * @returns [batch, time], nats; positions without a counted label hold numbers that the caller masks
+ */
+export function policyLogProbabilities(
+  model: ModelShape,
+  flat: tf.Tensor,
+  { tokens, labels, temperature, forbidden }:
+    & { tokens: tf.Tensor; labels: tf.Tensor }
+    & LogProbabilityOptions,
+): tf.Tensor {
+  const [batch, time] = tokens.shape;
+  const parameters = namedParameters(model, flat);
+  const { hidden } = hiddenStates(model, parameters, { tokens, plan: causalPlan(model, time) });
+  const logits = allowedLogits(tiedLogits(parameters, hidden), { temperature, forbidden });
+  return tf.reshape(tokenLogProbabilities(logits, tf.reshape(labels, [-1])), [batch, time]);
+}
+
+/** Logits divided by the temperature, with forbidden tokens out of reach. [rows, vocab] → [rows, vocab]. */
+export function allowedLogits(
+  logits: tf.Tensor,
+  { temperature, forbidden }: LogProbabilityOptions,
+): tf.Tensor {
+  const scaled = temperature === 1 ? logits : tf.div(logits, temperature);
+  if (forbidden.length === 0) return scaled;
+  const bias = new Float32Array(logits.shape[1] ?? 0);
+  for (const id of forbidden) bias[id] = -1e9;
+  return tf.add(scaled, tf.tensor1d(bias));
+}

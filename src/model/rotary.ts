@@ -1,0 +1,45 @@
+// Rotary position embedding (Su et al. 2021) in GPT-NeoX's form: the first share of each head is rotated in two halves.
+// rotate(x) = x · cos + (x R) · sin, with R a constant [head, head] matrix of 0 and ±1, so that one product replaces
+// slicing and joining; unrotated features have cos = 1, sin = 0.
+import * as tf from "@tensorflow/tfjs-core";
+
+const BASE = 10_000;
+
+export interface RotaryTables {
+  /** [positions, head] */
+  cosines: tf.Tensor;
+  sines: tf.Tensor;
+  /** [head, head] */
+  halfTurn: tf.Tensor;
+}
+
+/** Tables for positions 0 … numPositions − 1. The caller disposes them (or is inside a tidy). */
+export function rotaryTables(headSize: number, rotaryShare: number, numPositions: number): RotaryTables {
+  const rotated = 2 * Math.floor(Math.floor(headSize * rotaryShare) / 2), half = rotated / 2;
+  const cosines = new Float32Array(numPositions * headSize).fill(1);
+  const sines = new Float32Array(numPositions * headSize);
+  const turn = new Float32Array(headSize * headSize);
+  for (let position = 0; position < numPositions; position++) {
+    for (let i = 0; i < half; i++) {
+      const angle = position * Math.pow(BASE, -2 * i / rotated), row = position * headSize;
+      cosines[row + i] = cosines[row + i + half] = Math.cos(angle);
+      sines[row + i] = sines[row + i + half] = Math.sin(angle);
+    }
+  }
+  for (let i = 0; i < half; i++) {
+    turn[(i + half) * headSize + i] = -1;
+    turn[i * headSize + i + half] = 1;
+  }
+  return {
+    cosines: tf.tensor2d(cosines, [numPositions, headSize]),
+    sines: tf.tensor2d(sines, [numPositions, headSize]),
+    halfTurn: tf.tensor2d(turn, [headSize, headSize]),
+  };
+}
+
+/** x [batch, heads, time, head]; cosines and sines broadcast over it → the same shape. */
+export function rotate(x: tf.Tensor, cosines: tf.Tensor, sines: tf.Tensor, halfTurn: tf.Tensor): tf.Tensor {
+  const [batch, heads, time, head] = x.shape;
+  const turned = tf.reshape(tf.matMul(tf.reshape(x, [batch * heads * time, head]), halfTurn), x.shape);
+  return tf.add(tf.mul(x, cosines), tf.mul(turned, sines));
+}
