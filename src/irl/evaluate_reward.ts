@@ -1,0 +1,103 @@
+// What a reward is worth: margin on held-out prompts, accuracy on gold pairs and on labelled preferences. Evaluator only.
+// Accuracy at telling demonstrations from generations saturates and proves little; that is why gold and labels stand here.
+import type { PreferenceAccuracy } from "../../events/mod.ts";
+
+import type { GoldMeasure } from "../data/gold.ts";
+import type { EvaluationPrompt, PreferencePair } from "../data/rows.ts";
+import { numSlotErrors } from "../data/slot_errors.ts";
+import type { WordTokenizer } from "../data/word_tokenizer.ts";
+import type { TokenSequence } from "../model/sequence_batch.ts";
+import { type Scorer, scoreSequences } from "./learn_reward.ts";
+
+/** Mean reward of held-out demonstrations minus that of the policy's samples at T = 1, in the reward's unit. */
+export async function rewardMargin(
+  scorer: Scorer,
+  { evaluation, sampled, tokenizer }: {
+    evaluation: EvaluationPrompt[];
+    sampled: { prompt: string; tokens: number[] }[];
+    tokenizer: WordTokenizer;
+  },
+): Promise<number> {
+  const demonstrations = evaluation.flatMap(({ prompt, completions }) =>
+    completions.slice(0, 1).map((text): TokenSequence => ({
+      prompt: tokenizer.encode(prompt),
+      continuation: [...tokenizer.encode(text), tokenizer.eosId],
+    }))
+  );
+  const samples = sampled.map(({ prompt, tokens }) => ({
+    prompt: tokenizer.encode(prompt),
+    continuation: tokens,
+  }));
+  return mean(await scoreSequences(demonstrations, scorer)) - mean(await scoreSequences(samples, scorer));
+}
+
+/** Share of SFT's own sample pairs with different gold errors in which the text with fewer errors scores strictly higher. */
+export async function goldPairAccuracy(
+  scorer: Scorer,
+  { pairs, gold, tokenizer }: {
+    pairs: { prompt: string; texts: number[][] }[];
+    gold: GoldMeasure;
+    tokenizer: WordTokenizer;
+  },
+): Promise<{ accuracy: number; pairs: number }> {
+  const better: TokenSequence[] = [], worse: TokenSequence[] = [];
+  for (const { prompt, texts } of pairs) {
+    const [first, second] = texts.map((tokens) => ({
+      sequence: { prompt: tokenizer.encode(prompt), continuation: tokens },
+      errors: numSlotErrors(gold.check(prompt, tokenizer.decode(tokens))),
+    }));
+    if (first.errors === second.errors) continue;
+    better.push((first.errors < second.errors ? first : second).sequence);
+    worse.push((first.errors < second.errors ? second : first).sequence);
+  }
+  const right = await strictlyHigher(scorer, better, worse);
+  return { accuracy: share(right), pairs: right.length };
+}
+
+/** Accuracy on labelled pairs, overall and by subset, beside the share in which the longer text is the chosen one. */
+export async function preferenceAccuracy(
+  scorer: Scorer,
+  pairs: readonly PreferencePair[],
+  tokenizer: WordTokenizer,
+): Promise<PreferenceAccuracy> {
+  const sequences = (pick: (pair: PreferencePair) => string) =>
+    pairs.map((pair): TokenSequence => ({
+      prompt: tokenizer.encode(pair.prompt),
+      continuation: [...tokenizer.encode(pick(pair)), tokenizer.eosId],
+    }));
+  const right = await strictlyHigher(
+    scorer,
+    sequences((pair) => pair.chosen),
+    sequences((pair) => pair.rejected),
+  );
+  const longer = pairs.map(({ chosen, rejected }) =>
+    chosen.length === rejected.length ? 0.5 : Number(chosen.length > rejected.length)
+  );
+  const bySubset: Record<string, { accuracy: number; longerWins: number; pairs: number }> = {};
+  for (const subset of new Set(pairs.map((pair) => pair.subset ?? "all"))) {
+    const rows = pairs.flatMap((pair, i) => (pair.subset ?? "all") === subset ? [i] : []);
+    bySubset[subset] = {
+      accuracy: share(rows.map((i) => right[i])),
+      longerWins: mean(rows.map((i) => longer[i])),
+      pairs: rows.length,
+    };
+  }
+  return { all: share(right), longerWins: mean(longer), bySubset };
+}
+
+async function strictlyHigher(
+  scorer: Scorer,
+  better: TokenSequence[],
+  worse: TokenSequence[],
+): Promise<boolean[]> {
+  const high = await scoreSequences(better, scorer), low = await scoreSequences(worse, scorer);
+  return Array.from(high, (value, i) => value > low[i]);
+}
+
+function share(values: readonly boolean[]): number {
+  return values.length === 0 ? 0 : values.filter((value) => value).length / values.length;
+}
+
+function mean(values: ArrayLike<number>): number {
+  return values.length === 0 ? 0 : Array.from(values).reduce((a, b) => a + b, 0) / values.length;
+}

@@ -1,0 +1,111 @@
+// Step "generate": continuations y′ ∼ π(·|x) of the current policy for demonstrated prompts: the negatives of Eq. (11).
+import * as tf from "@tensorflow/tfjs-core";
+import type { SampleGenerations, WorkTypes } from "../../events/mod.ts";
+import { encodeJsonLines } from "../base/json_lines.ts";
+import { type RandomKey, splitKey } from "../base/random.ts";
+import type { GenerationRow } from "../data/stored_rows.ts";
+import type { WordTokenizer } from "../data/word_tokenizer.ts";
+import { generate, type Generation } from "../model/generate.ts";
+import type { ModelShape } from "../model/model_shape.ts";
+import { readDemonstrations, readModel, readTokenizer } from "./run_artifacts.ts";
+import type { StepOutcome, StepPorts } from "./step_ports.ts";
+
+type Outcome = StepOutcome<WorkTypes["SampleGenerations"]["data"]>;
+
+/** Shard s of S takes every demonstration with row ≡ s (mod S), `negatives` times. */
+export async function sampleGenerations(command: SampleGenerations, ports: StepPorts): Promise<Outcome> {
+  const { settings } = command;
+  const tokenizer = await readTokenizer(ports, command.tokenizer);
+  const demonstrations = await readDemonstrations(ports, command.demonstrations);
+  const { model, flat } = await readModel(ports, command.policy);
+  const asked = demonstrations.flatMap((demonstration, row) =>
+    row % command.numShards === command.shard
+      ? Array.from(
+        { length: settings.negatives },
+        () => ({ row, prompt: tokenizer.encode(demonstration.prompt) }),
+      )
+      : []
+  );
+  const parameters = tf.tensor1d(flat);
+  let generations: Generation[];
+  try {
+    generations = await generateInBatches(ports, { model, parameters, tokenizer }, {
+      prompts: asked.map(({ prompt }) => prompt),
+      key: command.key,
+      temperature: settings.temperature,
+      maxNewTokens: settings.maxNewTokens,
+      batchSize: settings.batchSize,
+    });
+  } finally {
+    parameters.dispose();
+  }
+  const rows: GenerationRow[] = generations.map(({ tokens, finished }, i) => ({
+    demonstration: asked[i].row,
+    tokens,
+    finished,
+    text: tokenizer.decode(tokens),
+  }));
+  return {
+    data: {
+      v: 1,
+      iteration: command.iteration,
+      shard: command.shard,
+      key: command.key,
+      generations: await ports.artifacts.put(encodeJsonLines(rows)),
+      numGenerations: rows.length,
+      tokensGenerated: rows.reduce((sum, row) => sum + row.tokens.length, 0),
+      finishedShare: rows.filter((row) => row.finished).length / rows.length,
+    },
+    meta: {},
+  };
+}
+
+export interface Sampler {
+  model: ModelShape;
+  /** [parameters] */
+  parameters: tf.Tensor;
+  tokenizer: WordTokenizer;
+}
+
+export interface BatchedSampling {
+  prompts: readonly (readonly number[])[];
+  key: RandomKey;
+  temperature: number | "greedy";
+  maxNewTokens: number;
+  batchSize: number;
+}
+
+/** Generates for any number of prompts, `batchSize` at a time; batch b draws with its own key. */
+export async function generateInBatches(
+  ports: Pick<StepPorts, "progress">,
+  { model, parameters, tokenizer }: Sampler,
+  { prompts, key, temperature, maxNewTokens, batchSize }: BatchedSampling,
+): Promise<Generation[]> {
+  const out: Generation[] = [];
+  for (let start = 0; start < prompts.length; start += batchSize) {
+    const batch = prompts.slice(start, start + batchSize);
+    const longest = Math.max(...batch.map((prompt) => prompt.length));
+    out.push(
+      ...await generate(model, parameters, {
+        prompts: batch,
+        key: splitKey(key, "batch", start / batchSize),
+        temperature,
+        maxNewTokens: Math.min(maxNewTokens, model.maxPositions - longest),
+        padId: tokenizer.padId,
+        eosId: tokenizer.eosId,
+        forbidden: forbiddenTokens(tokenizer),
+      }),
+    );
+    ports.progress({
+      done: Math.min(prompts.length, start + batchSize),
+      total: prompts.length,
+      unit: "rows",
+    });
+  }
+  return out;
+}
+
+/** What a policy never says: padding and the unknown word. */
+export function forbiddenTokens(tokenizer: WordTokenizer): number[] {
+  return [tokenizer.padId, tokenizer.unkId];
+}
