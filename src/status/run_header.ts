@@ -1,0 +1,101 @@
+// The head of a run's page: name, state, and the facts that tell runs apart.
+import { html } from "hono/html";
+import { durationText } from "./number_text.ts";
+import type { Html } from "./page.ts";
+import { type RunProjection, type RunState, secondsLeft } from "./run_projection.ts";
+
+/** In the words of the drawing. */
+const stateWords: Readonly<Record<RunState | "unreadable", string>> = {
+  idle: "nothing yet",
+  loading: "loading data",
+  tuningSupervised: "supervised fine-tuning",
+  generating: "generating",
+  learningReward: "learning the reward",
+  optimisingPolicy: "optimising the policy",
+  evaluating: "evaluating",
+  completingIteration: "evaluating",
+  completingRun: "evaluating",
+  done: "done",
+  paused: "paused",
+  failed: "failed",
+  unreadable: "unreadable",
+};
+
+export function statePill(state: RunState | "unreadable"): Html {
+  return html`<span class="pill" data-state="${state}">${stateWords[state]}</span>`;
+}
+
+/** Local and relative time are the script's business. */
+export function timeText(at: string): Html {
+  return html`<time datetime="${at}">${at.slice(0, 16).replace("T", " ")} UTC</time>`;
+}
+
+export function runHeader(name: string, run: RunProjection): Html {
+  const { config, started } = run;
+  const { tier } = started;
+  const left = secondsLeft(run);
+  const facts: (readonly [string, Html | string])[] = [
+    ["iteration", `${run.iteration} of ${config.iterations}`],
+    ...(run.state === "done"
+      ? []
+      : [["time left", left === undefined ? "not known yet" : `about ${durationText(left)}`] as const]),
+    ["work", durationText(run.iterations.reduce((sum, { seconds }) => sum + seconds, 0))],
+    ["preset", config.preset],
+    ["seed", String(config.seed)],
+    ["compute", `${tier.name} ${tier.variant}, ${tier.threads} ${tier.threads === 1 ? "thread" : "threads"}`],
+    ["started", timeText(run.startedAt)],
+    ["last event", timeText(run.lastAt)],
+    ["events", String(run.numEvents)],
+    [
+      "log head",
+      html`<code title="${run.head}">${run.head.slice(0, 12)}</code> ${
+        copyButton(run.head, "Copy the log head")
+      }`,
+    ],
+  ];
+  return html`<section id="head" data-live class="head">
+      <div class="title">
+        <h1>${name}</h1>
+        ${statePill(run.state)}
+      </div>
+      <dl class="facts">${
+    facts.map(([term, value]) =>
+      html`
+        <div>
+          <dt>${term}</dt>
+          <dd>${value}</dd>
+        </div>
+      `
+    )
+  }</dl>
+      ${troubleNote(name, run)}
+    </section>`;
+}
+
+/** A button that copies a text. */
+export function copyButton(text: string, label: string): Html {
+  return html`
+    <button type="button" class="copy" data-copy="${text}" title="${label}"
+      aria-label="${label}">copy</button>
+  `;
+}
+
+function troubleNote(name: string, run: RunProjection): Html | string {
+  const resume = `deno task irl --resume ${name}`;
+  const trouble = run.troubles.at(-1);
+  if (run.state === "paused" || run.state === "failed") {
+    const what = run.state === "paused"
+      ? "Paused. Nothing is lost"
+      : `Failed: ${trouble?.message ?? "no reason given"}`;
+    return html`<p class="note" data-state="${run.state}">
+        ${what}. Go on with <code>${resume}</code> ${copyButton(resume, "Copy the command")}
+      </p>`;
+  }
+  if (trouble === undefined) return "";
+  const of = run.config.supervision.maxAttempts;
+  return html`<p class="note" data-state="trouble">
+      Attempt ${
+    trouble.attempt ?? 1
+  } of ${of} failed: ${trouble.message}. It is tried again with the same random key.
+    </p>`;
+}

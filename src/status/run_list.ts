@@ -1,0 +1,46 @@
+// One entry per run, newest activity first; a run that cannot be read is listed with its reason and hides no other.
+import { logProblem } from "./problem.ts";
+import { projectRun, type RunState } from "./run_projection.ts";
+import type { RunSource } from "./run_source.ts";
+
+export type RunEntry =
+  | {
+    /** Name of the run's folder. */
+    run: string;
+    events: number;
+    state: RunState;
+    preset: string;
+    seed: number;
+    iteration: number;
+    iterations: number;
+    startedAt: string;
+    lastAt: string;
+  }
+  | { run: string; events: 0; state: "idle" }
+  | { run: string; state: "unreadable"; problem: string };
+
+export async function listRunEntries(source: RunSource): Promise<RunEntry[]> {
+  const names = await source.names();
+  const entries = await Promise.all(names.map((name) => runEntry(source, name)));
+  return entries.filter((entry) => entry !== undefined).sort(byActivity);
+}
+
+async function runEntry(source: RunSource, name: string): Promise<RunEntry | undefined> {
+  try {
+    const records = await source.records(name);
+    if (records === undefined) return undefined;
+    if (records.length === 0) return { run: name, events: 0, state: "idle" };
+    const { numEvents, state, config, iteration, startedAt, lastAt } = projectRun(records);
+    const { preset, seed, iterations } = config;
+    return { run: name, events: numEvents, state, preset, seed, iteration, iterations, startedAt, lastAt };
+  } catch (error) {
+    const problem = logProblem(error);
+    if (problem === undefined) throw error;
+    return { run: name, state: "unreadable", problem: problem.title };
+  }
+}
+
+function byActivity(a: RunEntry, b: RunEntry): number {
+  const [left, right] = [a, b].map((entry) => "lastAt" in entry ? entry.lastAt : "");
+  return left === right ? (a.run < b.run ? -1 : 1) : left < right ? 1 : -1;
+}

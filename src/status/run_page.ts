@@ -1,0 +1,36 @@
+// The page of one run: everything that its log tells so far, one section per question.
+import { html } from "hono/html";
+import { curvesSection, overOptimisationSection } from "./curves_section.ts";
+import { eventsSection } from "./events_section.ts";
+import { machineSection } from "./machine_section.ts";
+import { bar, type Html } from "./page.ts";
+import { runHeader } from "./run_header.ts";
+import { projectRun } from "./run_projection.ts";
+import type { RunRecord } from "./run_record.ts";
+import { samplesSection } from "./samples_section.ts";
+import { tableSection } from "./table_section.ts";
+
+/** `alone`: there is no other run to go back to. */
+export function runPage(name: string, records: readonly RunRecord[], { alone }: { alone: boolean }): Html {
+  return html`${bar({ name, back: !alone })}
+    <main data-page="run" data-run="${name}" data-after="${records.length}">
+      ${records.length === 0 ? nothingYet(name) : sections(name, records)}
+    </main>`;
+}
+
+function sections(name: string, records: readonly RunRecord[]): Html {
+  const run = projectRun(records);
+  return html`${runHeader(name, run)} ${machineSection(run)} ${tableSection(run)} ${curvesSection(run)}
+    ${overOptimisationSection(run)} ${samplesSection(run)} ${eventsSection(name, records)}`;
+}
+
+function nothingYet(name: string): Html {
+  return html`
+    <section id="head" data-live class="head">
+      <div class="title">
+        <h1>${name}</h1>
+      </div>
+      <p class="quiet">Nothing is recorded yet. The page fills itself as soon as the run has started.</p>
+    </section>
+  `;
+}
