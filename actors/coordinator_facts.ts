@@ -109,12 +109,21 @@ export function afterIteration(context: Context): Context {
   return { ...context, iteration: context.iteration + 1, generations, work: freshWork("generate") };
 }
 
-/** Puts the command aside: it is open but not outstanding until another attempt is decided. */
+/** Failures that another attempt of the same pure work would only repeat. */
+const REPEATABLE: ReadonlySet<string> = new Set(["non-finite", "artifact-damaged"]);
+
+/**
+ * Puts the command aside: it is open but not outstanding until another attempt is decided. A failure that would only
+ * repeat itself counts as all attempts at once: the run fails there, resumable.
+ */
 export function afterFailure(context: Context, event: FailureEvent): Context {
   const id = commandId(context, event.data);
-  const { attempt, failures } = troubleOf(context, id);
+  const { attempt, failures: before } = troubleOf(context, id);
+  const { maxAttempts } = known(context.started, "started").config.supervision;
+  const isHopeless = event.type === "StepFailed" && REPEATABLE.has(event.data.reason);
+  const failures = isHopeless ? Math.max(maxAttempts, before + 1) : before + 1;
   const cause = event.type === "StepFailed" ? event.data.message : `No progress for ${event.data.stallMs} ms`;
-  return counted(withTrouble(context, id, { attempt, failures: failures + 1, cause }), "failure");
+  return counted(withTrouble(context, id, { attempt, failures, cause }), "failure");
 }
 
 export function afterRetry(context: Context, { attempt, ...place }: EventData<"StepRetried">): Context {

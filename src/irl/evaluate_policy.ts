@@ -34,7 +34,6 @@ interface EvaluatedText {
 }
 
 export async function evaluatePolicy(command: EvaluatePolicy, ports: StepPorts): Promise<Outcome> {
-  const { settings } = command;
   const tokenizer = await readTokenizer(ports, command.tokenizer);
   const evaluation = await readEvaluation(ports, command.evaluation);
   const gold = command.gold === null ? undefined : goldFor(command.gold);
