@@ -22,3 +22,15 @@ export function storedRows<Schema extends z.ZodType>(bytes: Uint8Array, schema: 
 export function storedPrompts(bytes: Uint8Array): string[] {
   return storedRows(bytes, z.string());
 }
+
+/** One text of an evaluated policy with its gold errors, as a row of the `texts` artifact. */
+export const evaluatedTextSchema = z.strictObject({
+  prompt: z.string(),
+  decoding: z.enum(["sampled", "tempered", "greedy"]),
+  text: z.string(),
+  tokens: z.array(z.number().int().nonnegative()),
+  /** Missing and added attributes, and attributes of the prompt; absent without a gold measure. */
+  errors: z.number().int().nonnegative().optional(),
+  numSlots: z.number().int().nonnegative().optional(),
+});
+export type EvaluatedText = z.infer<typeof evaluatedTextSchema>;

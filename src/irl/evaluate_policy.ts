@@ -8,6 +8,7 @@ import { type RandomKey, splitKey } from "../base/random.ts";
 import { goldFor, type GoldMeasure } from "../data/gold.ts";
 import type { EvaluationPrompt } from "../data/rows.ts";
 import { numSlotErrors } from "../data/slot_errors.ts";
+import type { EvaluatedText } from "../data/stored_rows.ts";
 import { distinct2, meanLength } from "../data/text_measures.ts";
 import type { TokenSequence } from "../model/sequence_batch.ts";
 import { goldPairAccuracy, preferenceAccuracy, rewardMargin } from "./evaluate_reward.ts";
@@ -21,17 +22,6 @@ type Outcome = StepOutcome<WorkTypes["EvaluatePolicy"]["data"]>;
 /** T = 1, T = 0.5 and greedy: low temperatures hide differences and T = 1 exaggerates them, so all are reported. */
 const DECODINGS = { sampled: 1, tempered: 0.5, greedy: "greedy" } as const;
 const SHOWN_SAMPLES = 3;
-
-/** One text of a policy with its gold errors, as kept in the `texts` artifact. */
-interface EvaluatedText {
-  prompt: string;
-  decoding: keyof typeof DECODINGS;
-  text: string;
-  tokens: number[];
-  /** Missing and added attributes; absent without a gold measure. */
-  errors?: number;
-  numSlots?: number;
-}
 
 export async function evaluatePolicy(command: EvaluatePolicy, ports: StepPorts): Promise<Outcome> {
   const tokenizer = await readTokenizer(ports, command.tokenizer);

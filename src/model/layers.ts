@@ -1,7 +1,7 @@
 // Layers with hand-written gradients where the composed ones cost several times the operations: layer norm and GELU.
 import * as tf from "@tensorflow/tfjs-core";
 
-const NORM_EPSILON = 1e-5;
+export const NORM_EPSILON = 1e-5;
 
 /** y = x Wᵀ + b. x [rows, in], weight [out, in], bias [out] → [rows, out]. */
 export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {

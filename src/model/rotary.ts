@@ -3,7 +3,8 @@
 // slicing and joining; unrotated features have cos = 1, sin = 0.
 import * as tf from "@tensorflow/tfjs-core";
 
-const BASE = 10_000;
+/** θ of the angles position · θ^(−2i / rotated). */
+export const ROTARY_BASE = 10_000;
 
 export interface RotaryTables {
   /** [positions, head] */
@@ -13,15 +14,20 @@ export interface RotaryTables {
   halfTurn: tf.Tensor;
 }
 
+/** How many features of a head are rotated: an even number. */
+export function numRotated(headSize: number, rotaryShare: number): number {
+  return 2 * Math.floor(Math.floor(headSize * rotaryShare) / 2);
+}
+
 /** Tables for positions 0 … numPositions − 1. The caller disposes them (or is inside a tidy). */
 export function rotaryTables(headSize: number, rotaryShare: number, numPositions: number): RotaryTables {
-  const rotated = 2 * Math.floor(Math.floor(headSize * rotaryShare) / 2), half = rotated / 2;
+  const rotated = numRotated(headSize, rotaryShare), half = rotated / 2;
   const cosines = new Float32Array(numPositions * headSize).fill(1);
   const sines = new Float32Array(numPositions * headSize);
   const turn = new Float32Array(headSize * headSize);
   for (let position = 0; position < numPositions; position++) {
     for (let i = 0; i < half; i++) {
-      const angle = position * Math.pow(BASE, -2 * i / rotated), row = position * headSize;
+      const angle = position * Math.pow(ROTARY_BASE, -2 * i / rotated), row = position * headSize;
       cosines[row + i] = cosines[row + i + half] = Math.cos(angle);
       sines[row + i] = sines[row + i + half] = Math.sin(angle);
     }
