@@ -26,7 +26,7 @@ const tiny: RunConfigInput = {
   task: { kind: "made-up", demonstrations: 192, prompts: 240, evaluationPrompts: 24 },
   tokenizer: { minCount: 1 },
   model: { hiddenSize: 32, numLayers: 2, numHeads: 2, intermediateSize: 64, maxPositions: 64 },
-  supervised: { epochs: 8, batchSize: 32, warmupSteps: 4, chunkSteps: 24 },
+  supervised: { epochs: 20, batchSize: 32, learningRate: 1e-2, warmupSteps: 4, chunkSteps: 40 },
   generation: { negatives: 2, batchSize: 96, shards: 2, maxNewTokens: 32 },
   reward: { batchSize: 16, heldOutEvery: 6, chunkSteps: 10 },
   policy: {
