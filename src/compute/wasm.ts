@@ -8,6 +8,7 @@ import { gemmOnHeap } from "./wasm_gemm.ts";
 import { replaceKernels } from "./wasm_kernel.ts";
 import { correctedKernels } from "./wasm_corrections.ts";
 import { copyKernels } from "./wasm_copies.ts";
+import { elementwiseKernels } from "./wasm_elementwise.ts";
 import { sumKernels } from "./wasm_sums.ts";
 import { matMulKernel } from "./wasm_matmul.ts";
 import { segmentSumKernel } from "./wasm_segment_sum.ts";
@@ -23,6 +24,7 @@ export async function openWasm(): Promise<OpenBackend> {
     segmentSumKernel,
     ...copyKernels,
     ...sumKernels,
+    ...elementwiseKernels(backend),
     ...correctedKernels,
   ]);
   return {

@@ -1,5 +1,5 @@
 // Kernels of tfjs-backend-wasm 4.22.0 that give wrong numbers without an error, made right: NaN lost in the second
-// argument of maximum and minimum and in clipping, float one-hots made of integer bits.
+// argument of maximum and minimum and in clipping, one-hots written as whole numbers whatever their type.
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
 import { runKernel, type WasmKernel } from "./wasm_kernel.ts";
@@ -18,10 +18,11 @@ export const correctedKernels: readonly WasmKernel[] = [
   {
     name: tf.OneHot,
     run({ input, attribute, original }, backend) {
-      if (attribute("dtype") !== "float32") return original();
+      const dtype = String(attribute("dtype"));
+      if (dtype === "int32") return original();
       const attrs = { depth: Number(attribute("depth")), onValue: 1, offValue: 0, dtype: "int32" };
       const whole = original({ indices: input("indices") }, attrs);
-      const out = runKernel(tf.Cast, { inputs: { x: whole }, attrs: { dtype: "float32" }, backend });
+      const out = runKernel(tf.Cast, { inputs: { x: whole }, attrs: { dtype }, backend });
       backend.disposeData(whole.dataId);
       const on = Number(attribute("onValue")), off = Number(attribute("offValue"));
       const values = backend.typedArrayFromHeap(out);

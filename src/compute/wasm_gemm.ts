@@ -1,6 +1,7 @@
-// The compiled matrix product kernel (gemm.as.ts) on the heap of tfjs-backend-wasm: it reads and writes tensors in place.
+// The compiled matrix product kernel (gemm.as.ts), started on the heap of tfjs-backend-wasm.
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import { gemmWasmBase64 } from "./gemm_wasm.ts";
+import { startModule } from "./wasm_module.ts";
 
 /** One operand: where it starts in bytes, and its distances in floats from one matrix, row and column to the next. */
 export interface Operand {
@@ -17,15 +18,10 @@ export type Gemm = (
   product: { batch: number; rows: number; columns: number; depth: number; out: number },
 ) => void;
 
-/** Starts the kernel on the backend's memory; its scratch space belongs to that memory and ends with it. */
+/** Starts the kernel; its scratch space is a buffer of the backend and ends with it. */
 export function gemmOnHeap(backend: BackendWasm): Gemm {
-  const memory = heapOf(backend);
-  const module = new WebAssembly.Module(bytesOfBase64(gemmWasmBase64));
-  const { bgemm, scratch_floats } = new WebAssembly.Instance(module, { env: { memory } }).exports;
-  if (typeof bgemm !== "function" || typeof scratch_floats !== "function") {
-    throw new Error("Build gemm_wasm.ts again: the kernel lacks its exports");
-  }
-  const scratch = backend.getMemoryOffset(backend.write(null, [Number(scratch_floats())], "float32"));
+  const exported = startModule(backend, gemmWasmBase64), bgemm = exported("bgemm");
+  const scratch = backend.getMemoryOffset(backend.write(null, [exported("scratch_floats")()], "float32"));
   return (a, b, { batch, rows, columns, depth, out }) => {
     bgemm(
       batch,
@@ -46,20 +42,4 @@ export function gemmOnHeap(backend: BackendWasm): Gemm {
       scratch,
     );
   };
-}
-
-/** The backend's WebAssembly memory, which its types do not show. */
-function heapOf(backend: BackendWasm): WebAssembly.Memory {
-  const exported: unknown = Reflect.get(backend.wasm, "asm");
-  const memory: unknown = typeof exported === "object" && exported !== null
-    ? Reflect.get(exported, "memory")
-    : undefined;
-  if (!(memory instanceof WebAssembly.Memory)) {
-    throw new Error("tfjs-backend-wasm does not show its memory; version 4.22.0 does");
-  }
-  return memory;
-}
-
-function bytesOfBase64(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

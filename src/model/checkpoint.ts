@@ -35,6 +35,10 @@ export function decodeModel(bytes: Uint8Array, file: string): { model: ModelShap
       file,
     });
   }
+  const lacking = ["head", "max_positions", "num_heads", "rotary_share"].find((key) => !(key in metadata));
+  if (lacking !== undefined) {
+    throw new SchemaError(`lacks "${lacking}" in its metadata: this program did not write it`, { file });
+  }
   const layers = Object.keys(tensors).map((name) => /^gpt_neox\.layers\.(\d+)\./.exec(name)?.[1]);
   const model: ModelShape = {
     vocabularySize: embedding.shape[0],

@@ -60,6 +60,7 @@ export async function generate(
   flat: tf.Tensor,
   { prompts, ...options }: { prompts: readonly (readonly number[])[] } & SamplingOptions,
 ): Promise<Generation[]> {
+  if (prompts.some((prompt) => prompt.length === 0)) throw new RangeError("generate: a prompt has no token");
   const out: Generation[] = prompts.map(() => ({ tokens: [], finished: false, logProbability: 0 }));
   const draws = options.temperature === "greedy"
     ? undefined
@@ -104,7 +105,6 @@ function startDecoding(
   padId: number,
 ): Decoding {
   const width = Math.max(...prompts.map((prompt) => prompt.length));
-  if (prompts.some((prompt) => prompt.length === 0)) throw new RangeError("generate: a prompt has no token");
   return {
     model,
     parameters,

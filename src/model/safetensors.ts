@@ -47,11 +47,14 @@ export function decodeSafetensors(
   if (length > bytes.length - 8) {
     fail(`is cut short: its header needs ${length} bytes, ${bytes.length - 8} are there`);
   }
-  let header: Record<string, unknown>;
+  let header: unknown;
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
   } catch (cause) {
     return fail("has a header that is no JSON", cause);
+  }
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
+    return fail("has a header that is no JSON object");
   }
   const tensors: Record<string, StoredTensor> = {};
   let metadata: Record<string, string> = {};
@@ -66,7 +69,7 @@ export function decodeSafetensors(
     if (dtype !== "F32") fail(`tensor "${name}" has dtype ${dtype}; this version reads F32`);
     if (!Array.isArray(shape) || !Array.isArray(offsets)) fail(`tensor "${name}" has no shape or offsets`);
     const [start, end] = offsets, size = shape.reduce((a: number, b: number) => a * b, 1);
-    if (end - start !== 4 * size || 8 + length + end > bytes.length) {
+    if (!(start >= 0) || end - start !== 4 * size || 8 + length + end > bytes.length) {
       fail(`tensor "${name}" is cut short or has offsets that do not fit its shape [${shape}]`);
     }
     // Copied, so that the data is aligned and does not hold the file.
