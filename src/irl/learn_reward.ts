@@ -44,13 +44,14 @@ export async function learnReward(command: LearnReward, ports: StepPorts): Promi
   const previous = command.previousReward === null
     ? undefined
     : (await readModel(ports, command.previousReward)).flat;
-  const frozen = previous && tf.tensor1d(previous);
-  const task: RewardTask = { ...await readPairs(command, ports), model, previous: frozen };
+  const pairs = await readPairs(command, ports);
   const start = await trainingState(ports, command.state, {
     model,
     fresh: () =>
       Promise.resolve(previous ?? rewardFromPolicy(policy.flat, policy.model, splitKey(key, "head"))),
   });
+  const frozen = previous && tf.tensor1d(previous);
+  const task: RewardTask = { ...pairs, model, previous: frozen };
   const trainer = openTrainer(ports, start, {
     name: "reward step",
     model,
@@ -126,8 +127,8 @@ async function trainOnPairs(
         ? rewardScores(task.model, task.previous, { tokens: tensors[0], lastIndex: tensors[1] })
         : tf.zeros([sequences.length])
     );
-    const loss = await trainer.update(step, [...tensors, offset]);
-    tf.dispose([...tensors, offset]);
+    const batch = [...tensors, offset];
+    const loss = await trainer.update(step, batch).finally(() => tf.dispose(batch));
     totalLoss += loss;
     tokensTrained += numTokens;
     ports.progress({ done: step + 1, total: command.numSteps, unit: "steps", metrics: { loss } });

@@ -49,6 +49,10 @@ export async function optimisePolicy(command: OptimisePolicy, ports: StepPorts):
   const start = await readModel(ports, command.policy), reference = await readModel(ports, command.reference);
   const reward = await readModel(ports, command.reward);
   const prompts = (await readPrompts(ports, command.prompts)).map((prompt) => tokenizer.encode(prompt));
+  const saved = await trainingState(ports, command.state, {
+    model: start.model,
+    fresh: () => Promise.resolve(start.flat),
+  });
   const task: PolicyTask = {
     policy: start.model,
     reference: tf.tensor1d(reference.flat),
@@ -58,10 +62,6 @@ export async function optimisePolicy(command: OptimisePolicy, ports: StepPorts):
     tokenizer,
   };
   const { temperature } = settings, forbidden = forbiddenTokens(tokenizer);
-  const saved = await trainingState(ports, command.state, {
-    model: start.model,
-    fresh: () => Promise.resolve(start.flat),
-  });
   const trainer = openTrainer(ports, saved, {
     name: "policy step",
     model: start.model,
@@ -82,8 +82,7 @@ export async function optimisePolicy(command: OptimisePolicy, ports: StepPorts):
     for (let step = command.fromStep; step < command.toStep; step++) {
       const rollouts = await rollOut(command, { task, trainer, step });
       const tensors = [...rollouts.tensors, tf.tensor1d(Float32Array.from(rollouts.advantages))];
-      await trainer.update(step, tensors);
-      tf.dispose(tensors);
+      await trainer.update(step, tensors).finally(() => tf.dispose(tensors));
       totals.tokensGenerated += rollouts.tokensGenerated;
       totals.tokensTrained += rollouts.batch.numTokens;
       totals.reward += rollouts.reward;

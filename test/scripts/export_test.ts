@@ -1,3 +1,4 @@
+// What export writes and what it refuses to overwrite.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "@std/testing/bdd";

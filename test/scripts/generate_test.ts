@@ -1,3 +1,4 @@
+// Texts from a run and from its export: equal to the Hugging Face library, repeatable, with clear refusals.
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { parseCommandLine } from "../../scripts/command_line.ts";

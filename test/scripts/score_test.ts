@@ -1,3 +1,4 @@
+// Scores of rows as the Hugging Face library computes them, summaries beside longer-wins, refusals at file and line.
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "@std/testing/bdd";

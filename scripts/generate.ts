@@ -1,0 +1,141 @@
+// `deno task generate`: texts of a policy for one prompt, from a run or from a Hugging Face folder.
+import * as tf from "@tensorflow/tfjs-core";
+import { z } from "zod";
+import { ConfigError } from "../src/base/errors.ts";
+import { keyFromSeed, splitKey } from "../src/base/random.ts";
+import type { WordTokenizer } from "../src/data/word_tokenizer.ts";
+import { generateInBatches } from "../src/irl/sample_generations.ts";
+import type { Generation } from "../src/model/generate.ts";
+import { type CommandLine, flag, value, wholeNumber } from "./command_line.ts";
+import {
+  type CommandWorld,
+  commandWorld,
+  modelOptions,
+  modelSource,
+  openCommandTier,
+} from "./model_command.ts";
+import { type OpenedModels, openModels } from "./open_model.ts";
+import { runCommand } from "./run_command.ts";
+
+const DEFAULT_SEED = 1;
+const BATCH = 64;
+
+export const generateTable = {
+  name: "deno task generate",
+  summary: "Writes texts for a prompt. Same model, seed, backend and threads: same texts.",
+  options: z.strictObject({
+    ...modelOptions,
+    prompt: value("TEXT", "the prompt"),
+    greedy: flag("take the most likely token each time"),
+    temperature: value(
+      "T",
+      "draw tokens, with logits divided by T (default: the temperature that the policy was optimised at)",
+    ),
+    n: wholeNumber("number of texts (default: 1)", { min: 1, max: 10_000 }),
+    seed: wholeNumber(`seed of the draws (default: ${DEFAULT_SEED})`),
+    json: flag("one JSON object a text on stdout: prompt, text, numTokens, finished"),
+  }),
+  examples: [
+    'deno task generate --from demo-1 --prompt "name[The Vaults], eatType[pub]"',
+    'deno task generate --model exported --prompt "name[The Vaults], eatType[pub]" --temperature 1 -n 5',
+  ],
+};
+type Options = z.output<typeof generateTable.options>;
+
+export async function generateTexts(
+  { options }: CommandLine<Options>,
+  world: CommandWorld,
+): Promise<number> {
+  const { prompt } = options;
+  if (prompt === undefined) throw new ConfigError("Give --prompt a text");
+  const models = await openModels(modelSource(options, world));
+  const temperature = chosenTemperature(options, models);
+  const tokens = promptTokens(prompt, models, world);
+  world.tell(
+    `${models.name}: ${
+      temperature === "greedy"
+        ? "the most likely token each time"
+        : `drawn at temperature ${temperature}, seed ${options.seed ?? DEFAULT_SEED}`
+    }`,
+  );
+  const generations = await draw(tokens, temperature, { options, models, world });
+  for (const { tokens, finished } of generations) {
+    const text = models.tokenizer.decode(tokens);
+    world.out(options.json ? JSON.stringify({ prompt, text, numTokens: tokens.length, finished }) : text);
+  }
+  const cut = generations.filter(({ finished }) => !finished).length;
+  if (cut > 0) world.tell(`${cut} of ${generations.length} texts did not end within the tokens allowed`);
+  return 0;
+}
+
+function chosenTemperature(
+  { greedy, temperature, n }: Options,
+  { sampling }: OpenedModels,
+): number | "greedy" {
+  if (!greedy) return temperature === undefined ? sampling.temperature : positiveNumber(temperature);
+  if (temperature !== undefined) throw new ConfigError("Give either --greedy or --temperature");
+  if (n !== undefined && n > 1) {
+    throw new ConfigError("Leave out -n with --greedy: all texts would be the same");
+  }
+  return "greedy";
+}
+
+function positiveNumber(text: string): number {
+  const number = text.trim() === "" ? NaN : Number(text);
+  if (number > 0 && Number.isFinite(number)) return number;
+  throw new ConfigError(`Give --temperature a number above 0, or use --greedy: got "${text}"`);
+}
+
+/** Names unknown words; refuses a prompt that leaves no room for a text. */
+function promptTokens(prompt: string, { tokenizer, policy }: OpenedModels, world: CommandWorld): number[] {
+  if (policy === undefined) throw new ConfigError("Give --model a policy: this folder holds a reward only");
+  tellUnknownWords([prompt], tokenizer, world);
+  const tokens = tokenizer.encode(prompt);
+  if (tokens.length === 0) throw new ConfigError("Give --prompt a text: this one has no token");
+  const { maxPositions } = policy.model;
+  if (tokens.length < maxPositions) return tokens;
+  throw new ConfigError(
+    `Shorten the prompt: it has ${tokens.length} tokens, the model's context ${maxPositions}, text included`,
+  );
+}
+
+/** One line on the words of texts that the tokenizer lacks, if there are any. */
+export function tellUnknownWords(
+  texts: readonly string[],
+  tokenizer: WordTokenizer,
+  world: CommandWorld,
+): void {
+  const words = [...new Set(texts.flatMap((text) => tokenizer.unknownWords(text)))];
+  if (words.length === 0) return;
+  const shown = words.slice(0, 20).map((word) => `"${word}"`).join(", ");
+  const more = words.length > 20 ? ` and ${words.length - 20} more` : "";
+  world.tell(`Unknown to the tokenizer, so read as <unk>: ${shown}${more}`);
+}
+
+async function draw(
+  tokens: number[],
+  temperature: number | "greedy",
+  { options, models, world }: { options: Options; models: OpenedModels; world: CommandWorld },
+): Promise<Generation[]> {
+  const { tokenizer, policy, sampling } = models;
+  if (policy === undefined) throw new RangeError("draw: there is no policy");
+  const tier = await openCommandTier(options, world);
+  try {
+    const parameters = tf.tensor1d(policy.flat);
+    try {
+      return await generateInBatches({ progress: () => {} }, { model: policy.model, parameters, tokenizer }, {
+        prompts: Array.from({ length: options.n ?? 1 }, () => tokens),
+        key: splitKey(keyFromSeed(options.seed ?? DEFAULT_SEED), "generate"),
+        temperature,
+        maxNewTokens: sampling.maxNewTokens,
+        batchSize: BATCH,
+      });
+    } finally {
+      parameters.dispose();
+    }
+  } finally {
+    await tier.dispose();
+  }
+}
+
+if (import.meta.main) await runCommand(generateTable, (line) => generateTexts(line, commandWorld()));

@@ -1,0 +1,63 @@
+// The model card of an exported folder: what it is, how it was made, how to open it. No time and no path, so that equal
+// runs export equal bytes.
+import type { RunModels } from "./open_model.ts";
+
+/** Text of `README.md`. */
+export function modelCard(run: RunModels, head: "policy" | "reward"): string {
+  return head === "policy" ? policyCard(run) : rewardCard(run);
+}
+
+function policyCard(run: RunModels): string {
+  return `---
+library_name: transformers
+pipeline_tag: text-generation
+---
+# Policy of run ${run.run}, iteration ${run.iteration}
+
+A GPT-NeoX language model that continues a prompt. ${howMade(run)}
+
+\`\`\`python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForCausalLM.from_pretrained(folder)
+inputs = tokenizer([prompt], return_tensors="pt", padding=True)
+texts = tokenizer.batch_decode(model.generate(**inputs), skip_special_tokens=True)
+\`\`\`
+
+The tokenizer knows the words of its demonstrations only; others become \`<unk>\`. A text ends with the end-of-text token.
+`;
+}
+
+function rewardCard(run: RunModels): string {
+  return `---
+library_name: transformers
+pipeline_tag: text-classification
+---
+# Reward of run ${run.run}, iteration ${run.iteration}
+
+A reward model r(prompt, continuation), learned without preference labels. ${howMade(run)}
+
+The one logit is the reward, read at the last token that is no padding. Its mean over the demonstrations is zero, and
+its scale was fitted on held-out pairs, so that a difference of rewards is a log-odds. Prompt and continuation are tokenized
+apart and joined, and the continuation ends with the end-of-text token, as in training.
+
+\`\`\`python
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+import torch
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForSequenceClassification.from_pretrained(folder)
+ids = tokenizer(prompt).input_ids + tokenizer(continuation).input_ids + [tokenizer.eos_token_id]
+reward = model(torch.tensor([ids])).logits[0, 0].item()
+\`\`\`
+`;
+}
+
+function howMade({ run, iteration, config }: RunModels): string {
+  const { seed, preset, policy } = config;
+  const start = `Made by run \`${run}\` (preset \`${preset}\`, seed ${seed})`;
+  return iteration === 0
+    ? `${start} by supervised fine-tuning on demonstrations.`
+    : `${start}: supervised fine-tuning on demonstrations, then ${iteration} of ${config.iterations} iterations of inverse ` +
+      `reinforcement learning from them: sampled continuations, a reward that prefers the demonstrations, and a policy ` +
+      `optimised on that reward with KL coefficient ${policy.klCoefficient} to the fine-tuned model.`;
+}

@@ -1,0 +1,80 @@
+// What `generate`, `score` and `export` share: their options, where they stand, and the compute tier they open.
+// Left out: fetching libtensorflow; `deno task setup` does that, and a run.
+import { availableParallelism } from "node:os";
+import { chooseTier, type NativeLibrarySearch } from "../src/compute/choose_tier.ts";
+import { nativeEnvironment } from "../src/compute/native_environment.ts";
+import { openTier, type Tier, type TierName } from "../src/compute/tier.ts";
+import { choice, value, wholeNumber } from "./command_line.ts";
+import { findTensorflow } from "./fetch/tensorflow.ts";
+import type { ModelSource } from "./open_model.ts";
+import { cacheFolder, type Environment, runsFolder, userPath } from "./user_environment.ts";
+
+/** What a command reads of the world and says to it; tests hand in their own. */
+export interface CommandWorld {
+  environment: Environment;
+  /** A line of the result. */
+  out(line: string): void;
+  /** A line for people. */
+  tell(line: string): void;
+}
+
+export function commandWorld(): CommandWorld {
+  return {
+    environment: Deno.env.toObject(),
+    out: (line) => console.log(line),
+    tell: (line) => console.error(line),
+  };
+}
+
+export const runOptions = {
+  from: value("RUN", "a run: its name, or the path of its folder"),
+  iteration: wholeNumber("iteration of the run (default: the last completed one)"),
+  "runs-dir": value("DIR", "folder of the runs (default: runs)"),
+};
+
+export const modelOptions = {
+  ...runOptions,
+  model: value(
+    "DIR",
+    'instead of --from: a Hugging Face folder, or an export with "policy" and "reward" in it',
+  ),
+  backend: choice(["auto", "native", "wasm", "cpu"], "where to compute (default: auto)"),
+  threads: wholeNumber("threads of the native backend (default: all)", { min: 1, max: 256 }),
+};
+
+export interface ModelOptions {
+  from?: string;
+  model?: string;
+  iteration?: number;
+  "runs-dir"?: string;
+}
+
+export function modelSource(options: ModelOptions, { environment }: CommandWorld): ModelSource {
+  const { from, model, iteration, "runs-dir": runs } = options;
+  const workingFolder = userPath("", environment);
+  return { from, model, iteration, runsFolder: runsFolder(runs, environment), workingFolder };
+}
+
+/** Opens the fastest tier that is there, or the one asked for. */
+export async function openCommandTier(
+  { backend = "auto", threads = availableParallelism() }: { backend?: TierName | "auto"; threads?: number },
+  { environment, tell }: CommandWorld,
+): Promise<Tier> {
+  const nativeLibrary: NativeLibrarySearch = backend === "auto" || backend === "native"
+    ? findTensorflow(environment, cacheFolder(environment)) ??
+      { missing: "no libtensorflow in the cache (deno task setup fetches it)" }
+    : { missing: "not looked for" };
+  const { name } = chooseTier({ requested: backend, nativeLibrary });
+  if (name !== "native" || "missing" in nativeLibrary) return await openTier({ name, threads });
+  // Read when the library is loaded; what glibc reads takes effect only where the process started with it.
+  for (const [key, setting] of Object.entries(nativeEnvironment())) Deno.env.set(key, setting);
+  try {
+    return await openTier({ name, threads, libraryDirectory: nativeLibrary.directory });
+  } catch (error) {
+    if (backend !== "auto") throw error;
+    tell(
+      `Computing on wasm: the native tier does not open (${error instanceof Error ? error.message : error})`,
+    );
+    return await openTier({ name: "wasm", threads });
+  }
+}

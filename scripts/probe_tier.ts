@@ -1,0 +1,49 @@
+// Opens a tier once in a process of its own and tells what it is: before a run records it, and for `doctor`.
+// A process, because a native library that does not fit can end the one that loads it.
+import { ConfigError } from "../src/base/errors.ts";
+import { nativeEnvironment } from "../src/compute/native_environment.ts";
+import { openTier, type TierDescription, type TierOptions } from "../src/compute/tier.ts";
+import { parseHello } from "./actor_settings.ts";
+
+const OPTIONS_VARIABLE = "IRL_PROBE";
+
+/** Throws ConfigError with the reason when the tier does not open or fails its self-test. */
+export async function probeTier(options: TierOptions): Promise<TierDescription> {
+  const { stdout, code, signal } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", "--no-prompt", "--quiet", `--config=${configPath}`, import.meta.url],
+    env: {
+      ...(options.name === "native" ? nativeEnvironment() : {}),
+      [OPTIONS_VARIABLE]: JSON.stringify(options),
+    },
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  const lines = new TextDecoder().decode(stdout).split("\n");
+  const hello = lines.map(parseHello).find((line) => line !== undefined);
+  if (hello === undefined) {
+    const how = signal === null ? `exit code ${code}` : signal;
+    throw new ConfigError(
+      `Choose another --backend: "${options.name}" does not start on this machine (${how})`,
+    );
+  }
+  if ("refused" in hello) throw new ConfigError(hello.refused.message);
+  return hello.started.tier;
+}
+
+const configPath = decodeURIComponent(new URL("../deno.json", import.meta.url).pathname);
+
+if (import.meta.main) {
+  const write = (hello: unknown) =>
+    Deno.stdout.writeSync(new TextEncoder().encode(`\n${JSON.stringify(hello)}\n`));
+  try {
+    const { name, variant, threads, engine } = await openTier(
+      JSON.parse(Deno.env.get(OPTIONS_VARIABLE) ?? "null"),
+    );
+    write({ started: { pid: Deno.pid, tier: { name, variant, threads, engine } } });
+    Deno.exit(0);
+  } catch (error) {
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    write({ refused: { name, message } });
+    Deno.exit(1);
+  }
+}

@@ -1,0 +1,95 @@
+// The reward network, its normalised form and first parameters.
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs-core";
+import { describe, it } from "@std/testing/bdd";
+import { keyFromSeed } from "../../../src/base/random.ts";
+import { scoreSequences } from "../../../src/irl/learn_reward.ts";
+import { initialParameters, rewardFromPolicy } from "../../../src/model/initial_parameters.ts";
+import { type ModelShape, parameterLayout } from "../../../src/model/model_shape.ts";
+import { normalisedReward } from "../../../src/model/reward_model.ts";
+import { useCpuTier } from "../../support/cpu_tier.ts";
+import { PAD, TINY_SHAPE, tinyParameters } from "../../support/tiny_model.ts";
+
+const REWARD: ModelShape = { ...TINY_SHAPE, head: "reward" };
+const SEQUENCES = [
+  { prompt: [3, 4, 5], continuation: [6, 7, 0] },
+  { prompt: [8], continuation: [3, 0] },
+  { prompt: [5, 5], continuation: [4, 8, 3, 6, 0] },
+];
+
+async function scores(flat: Float32Array, sequences = SEQUENCES): Promise<number[]> {
+  const parameters = tf.tensor1d(flat);
+  const result = await scoreSequences(sequences, { model: REWARD, parameters, padId: PAD });
+  parameters.dispose();
+  return Array.from(result);
+}
+
+describe("rewardScores()", () => {
+  useCpuTier();
+
+  it("reads the last token, whatever padding stands behind it", async () => {
+    const flat = tinyParameters(REWARD), together = await scores(flat);
+    for (const [i, sequence] of SEQUENCES.entries()) {
+      const [alone] = await scores(flat, [sequence]);
+      assert.ok(Math.abs(alone - together[i]) < 1e-5);
+    }
+    const ended = await scores(flat, [{ prompt: [3, 4, 5], continuation: [6, 7] }]);
+    assert.ok(Math.abs(ended[0] - together[0]) > 1e-3);
+  });
+
+  it("permutes with its batch", async () => {
+    const flat = tinyParameters(REWARD);
+    assert.deepEqual(await scores(flat, [...SEQUENCES].reverse()), (await scores(flat)).reverse());
+  });
+});
+
+describe("normalisedReward()", () => {
+  useCpuTier();
+
+  it("scores scale · (r − shift) exactly", async () => {
+    const flat = tinyParameters(REWARD), raw = await scores(flat);
+    for (const [scale, shift] of [[0.6, 0.3], [1, -4], [4, 0], [0.05, 12]]) {
+      const now = await scores(normalisedReward(REWARD, flat, { scale, shift }));
+      now.forEach((value, i) => {
+        const wanted = scale * (raw[i] - shift);
+        assert.ok(
+          Math.abs(value - wanted) <= 2e-5 * Math.max(1, Math.abs(wanted)),
+          `${value} instead of ${wanted}`,
+        );
+      });
+    }
+  });
+
+  it("leaves its argument alone", () => {
+    const flat = tinyParameters(REWARD);
+    normalisedReward(REWARD, flat, { scale: 2, shift: 1 });
+    assert.deepEqual(flat, tinyParameters(REWARD));
+  });
+});
+
+describe("rewardFromPolicy()", () => {
+  it("copies the body and adds a head with deviation 1/√(hidden + 1)", () => {
+    const model: ModelShape = { ...TINY_SHAPE, hiddenSize: 512, numLayers: 1 };
+    const policy = initialParameters(model, 0.02, keyFromSeed(1));
+    const reward = rewardFromPolicy(policy, model, keyFromSeed(2));
+    assert.deepEqual(reward.subarray(0, policy.length), policy);
+    const head = Array.from(reward.subarray(policy.length));
+    const deviation = Math.sqrt(head.reduce((sum, value) => sum + value ** 2, 0) / head.length);
+    // 1/√513 = 0.04415; the deviation of 512 draws is within 10 % of it but once in 1,000.
+    assert.ok(Math.abs(deviation / 0.04415 - 1) < 0.1, `${deviation}`);
+    assert.equal(parameterLayout({ ...model, head: "reward" }).at(-1)?.name, "score.weight");
+  });
+});
+
+describe("initialParameters()", () => {
+  it("draws weights with the deviation, norms as ones and biases as zeros; equal keys, equal weights", () => {
+    const flat = initialParameters(TINY_SHAPE, 0.02, keyFromSeed(1));
+    for (const { offset, size, start } of parameterLayout(TINY_SHAPE)) {
+      const values = flat.subarray(offset, offset + size);
+      if (start === "normal") assert.ok(values.every((value) => value !== 0 && Math.abs(value) < 0.1));
+      else assert.ok(values.every((value) => value === (start === "ones" ? 1 : 0)));
+    }
+    assert.deepEqual(flat, initialParameters(TINY_SHAPE, 0.02, keyFromSeed(1)));
+    assert.notDeepEqual(flat, initialParameters(TINY_SHAPE, 0.02, keyFromSeed(2)));
+  });
+});

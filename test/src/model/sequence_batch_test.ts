@@ -1,0 +1,36 @@
+// Padding, labels and masks by hand.
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { sequenceBatch } from "../../../src/model/sequence_batch.ts";
+
+const SEQUENCES = [{ prompt: [5, 6], continuation: [7, 2, 0] }, { prompt: [8], continuation: [0] }];
+
+describe("sequenceBatch()", () => {
+  it("pads on the right, shifts labels by one and counts the continuation: by hand", () => {
+    assert.deepEqual(sequenceBatch(SEQUENCES, { padId: 1, lengthMultiple: 3 }), {
+      batch: 2,
+      time: 6,
+      tokens: Int32Array.of(5, 6, 7, 2, 0, 1, 8, 0, 1, 1, 1, 1),
+      labels: Int32Array.of(6, 7, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+      // Position 1 predicts the first continuation token; the last token predicts nothing.
+      continuationMask: Float32Array.of(0, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0),
+      lastIndex: Int32Array.of(4, 7),
+      numTokens: 7,
+    });
+  });
+
+  it("counts the prompt too where asked, and leaves out uncounted tokens", () => {
+    const mask = (options: { promptLoss?: boolean; uncounted?: number[] }) =>
+      Array.from(sequenceBatch(SEQUENCES, { padId: 1, lengthMultiple: 5, ...options }).continuationMask);
+    assert.deepEqual(mask({ promptLoss: true }), [1, 1, 1, 1, 0, 1, 0, 0, 0, 0]);
+    assert.deepEqual(mask({ uncounted: [2] }), [0, 1, 0, 1, 0, 1, 0, 0, 0, 0]);
+  });
+
+  it("rounds lengths up to few shapes", () => {
+    const timeOf = (length: number) =>
+      sequenceBatch([{ prompt: [3], continuation: Array.from({ length: length - 1 }, () => 3) }], {
+        padId: 1,
+      }).time;
+    assert.deepEqual([2, 8, 9, 16, 17].map(timeOf), [8, 8, 16, 16, 24]);
+  });
+});
