@@ -123,7 +123,12 @@ async function draw(
   try {
     const parameters = tf.tensor1d(policy.flat);
     try {
-      return await generateInBatches({ progress: () => {} }, { model: policy.model, parameters, tokenizer }, {
+      return await generateInBatches({ progress: () => {} }, {
+        tier,
+        model: policy.model,
+        parameters,
+        tokenizer,
+      }, {
         prompts: Array.from({ length: options.n ?? 1 }, () => tokens),
         key: splitKey(keyFromSeed(options.seed ?? DEFAULT_SEED), "generate"),
         temperature,

@@ -145,9 +145,17 @@ async function scoreTexts(
   const ofPolicy = parameters(policy?.flat), ofReward = parameters(reward?.flat);
   try {
     const likelihoods = policy &&
-      await continuationLogProbabilities({ model: policy.model, parameters: ofPolicy, tokenizer }, sequences);
+      await continuationLogProbabilities(
+        { tier, model: policy.model, parameters: ofPolicy, tokenizer },
+        sequences,
+      );
     const rewards = reward &&
-      await scoreSequences(sequences, { model: reward.model, parameters: ofReward, padId: tokenizer.padId });
+      await scoreSequences(sequences, {
+        tier,
+        model: reward.model,
+        parameters: ofReward,
+        padId: tokenizer.padId,
+      });
     return sequences.map(({ continuation }, i) => ({
       ...(likelihoods && { logLikelihood: likelihoods[i].total }),
       numTokens: continuation.length,

@@ -1,5 +1,5 @@
 // compile() of the tiers that run operation by operation: argument checks and freeing around a pure function.
-// Left out: tracing into one call, which a later tier does behind the same signature.
+// Tracing into one call is native_compile.ts, behind the same signature.
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors.ts";
 import type { TensorFunction, TensorSpec } from "./tier.ts";
@@ -17,7 +17,7 @@ export function compileEagerly(
 }
 
 /** Throws ShapeError unless the arguments are what `specs` say. */
-function checkArguments(name: string, specs: readonly TensorSpec[], args: readonly tf.Tensor[]): void {
+export function checkArguments(name: string, specs: readonly TensorSpec[], args: readonly tf.Tensor[]): void {
   if (args.length !== specs.length) {
     throw new ShapeError(`${name}: takes ${specs.length} tensors, got ${args.length}`);
   }
@@ -27,12 +27,15 @@ function checkArguments(name: string, specs: readonly TensorSpec[], args: readon
       spec.shape.every((size, axis) => size === shape[axis]);
     if (!fits) {
       throw new ShapeError(
-        `${name}: argument ${index} must be ${spec.dtype} [${spec.shape.join(", ")}], got ${dtype} [${
-          shape.join(", ")
-        }]`,
+        `${name}: argument ${index} must be ${specText(spec)}, got ${dtype} [${shape.join(", ")}]`,
       );
     }
   });
+}
+
+/** As errors write it: `float32 [2, 3]`. */
+export function specText({ shape, dtype }: TensorSpec): string {
+  return `${dtype} [${shape.join(", ")}]`;
 }
 
 /** A result that is an argument or an earlier result becomes a tensor of its own, so that each can be disposed alone. */

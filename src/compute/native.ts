@@ -1,18 +1,24 @@
 // Tier "native": the node kernels of tfjs over libtensorflow, without the package's install script and addon.
-// Left out: tracing; operations run one by one.
+// Variant "xla" compiles functions into one program each; "eager" runs their operations one by one.
 import util from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
 import { NodeJSKernelBackend } from "@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js";
 import { useBackend } from "./backend.ts";
+import { compileEagerly } from "./compile.ts";
 import { createNativeBinding } from "./native_binding.ts";
+import { compileNatively } from "./native_compile.ts";
 import { replaceGather } from "./native_gather.ts";
-import type { OpenBackend } from "./tier.ts";
+import type { OpenBackend, TierOptions } from "./tier.ts";
 
 /** The name under which the node kernels are registered. */
 export const nativeBackend = "tensorflow";
 
 export async function openNative(
-  { directory, threads }: { directory: string; threads: number },
+  { directory, threads, variant }: {
+    directory: string;
+    threads: number;
+    variant: NonNullable<TierOptions["variant"]>;
+  },
 ): Promise<OpenBackend> {
   restoreRemovedUtil();
   const binding = createNativeBinding(directory, threads);
@@ -24,10 +30,11 @@ export async function openNative(
   return {
     description: {
       name: "native",
-      variant: "eager",
+      variant,
       threads,
       engine: `tensorflow ${binding.TF_Version}`,
     },
+    ...(variant === "xla" ? compileNatively(backend, binding.tracer) : { compile: compileEagerly }),
     dispose() {
       tf.removeBackend(nativeBackend);
       binding.close();

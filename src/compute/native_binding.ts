@@ -4,6 +4,7 @@ import type { TFEOpAttr, TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist/tfjs
 import { openContext } from "./native_context.ts";
 import { textAt } from "./native_library.ts";
 import { NativeTensors } from "./native_tensors.ts";
+import { NativeTracer } from "./native_tracer.ts";
 import { attributeKinds, dataTypes } from "./native_types.ts";
 
 class TensorMetadata {
@@ -19,6 +20,8 @@ class OpAttribute {
 }
 
 export interface NativeBinding extends TFJSBinding {
+  /** Takes the operations while it traces. */
+  tracer: NativeTracer;
   /** Frees every tensor and the context. */
   close(): void;
 }
@@ -27,7 +30,10 @@ export interface NativeBinding extends TFJSBinding {
 export function createNativeBinding(directory: string, threads: number): NativeBinding {
   const native = openContext(directory, threads);
   const tensors = new NativeTensors(native);
+  const tracer = new NativeTracer(native, tensors);
+  let isOpen = true;
   return {
+    tracer,
     ...dataTypes,
     ...attributeKinds,
     TensorMetadata,
@@ -37,14 +43,24 @@ export function createNativeBinding(directory: string, threads: number): NativeB
     getNumOfTensors: () => tensors.count(),
     getNumOfSavedModels: () => 0,
     createTensor: (shape, dtype, values) => tensors.create(shape, dtype, values),
-    deleteTensor: (id) => tensors.delete(id),
-    tensorDataSync: (id) => tensors.read(id),
-    executeOp: (name, attributes, ids, numOutputs) =>
-      tensors.execute({ name, attributes, inputs: ids, numOutputs }),
+    deleteTensor(id) {
+      if (!tracer.forget(id)) tensors.delete(id);
+    },
+    tensorDataSync(id) {
+      tracer.checkReadable(id);
+      return tensors.read(id);
+    },
+    executeOp: (name, attributes, inputs, numOutputs) =>
+      (tracer.isTracing ? tracer : tensors).execute({ name, attributes, inputs, numOutputs }),
     loadSavedModel: refuseSavedModels,
     runSavedModel: refuseSavedModels,
     deleteSavedModel: refuseSavedModels,
-    close: () => tensors.close(),
+    close() {
+      if (!isOpen) return;
+      isOpen = false;
+      tracer.close();
+      tensors.close();
+    },
   };
 }
 

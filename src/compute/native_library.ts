@@ -1,5 +1,6 @@
-// libtensorflow's C interface over Deno FFI: the symbols that eager execution needs, and its status made an error.
+// libtensorflow's C interface over Deno FFI: the symbols of eager execution and of graphs, and its status made an error.
 import { ConfigError } from "../base/errors.ts";
+import { graphSymbols } from "./native_graph_symbols.ts";
 import { pinLibraries } from "./native_pin.ts";
 
 export const libraryFiles = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;
@@ -61,7 +62,7 @@ export function openLibrary(directory: string) {
     // The framework first: the core needs it, and loaded it is found without a search path.
     pinLibraries([frameworkPath, corePath]);
     const framework = Deno.dlopen(frameworkPath, frameworkSymbols).symbols;
-    const core = Deno.dlopen(corePath, coreSymbols).symbols;
+    const core = Deno.dlopen(corePath, { ...coreSymbols, ...graphSymbols }).symbols;
     return { ...framework, ...core };
   } catch (cause) {
     throw new ConfigError(

@@ -1,10 +1,11 @@
 // Tensors in libtensorflow's memory: made from typed arrays, read back, and computed with, one operation at a time.
 // Left out: text and 64-bit numbers, which no kernel of ours uses.
 import type { TFEOpAttr } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding.js";
+import { type AttributeSetters, setAttribute } from "./native_attributes.ts";
 import type { NativeContext } from "./native_context.ts";
-import { checkStatus, present } from "./native_library.ts";
+import { checkStatus, type NativeLibrary, present } from "./native_library.ts";
 import { cString } from "./native_pin.ts";
-import { attributeKinds, dataTypes } from "./native_types.ts";
+import { dataTypes } from "./native_types.ts";
 
 /** A tensor as the kernels know it; `dtype` is a number of `dataTypes`. */
 export interface TensorDescription {
@@ -24,6 +25,7 @@ export interface NativeOperation {
 /** The tensors of one context under the numbers that the kernels know them by, and the operations on them. */
 export class NativeTensors {
   readonly #native: NativeContext;
+  readonly #setters: AttributeSetters;
   readonly #handles = new Map<number, Deno.PointerObject>();
   readonly #names = new Map<string, Uint8Array<ArrayBuffer>>();
   readonly #outputCount = new Int32Array(1);
@@ -34,6 +36,17 @@ export class NativeTensors {
 
   constructor(native: NativeContext) {
     this.#native = native;
+    this.#setters = eagerSetters(native.library, native.status);
+  }
+
+  /** The number that the next tensor will have. */
+  get nextId(): number {
+    return this.#nextId;
+  }
+
+  /** A number for a tensor that is kept elsewhere. */
+  takeId(): number {
+    return this.#nextId++;
   }
 
   count(): number {
@@ -77,18 +90,38 @@ export class NativeTensors {
     return this.#add(this.#toDevice(present(handle), dtype));
   }
 
-  /** The values of a tensor, copied. */
-  read(id: number): Float32Array | Int32Array | Uint8Array {
+  /** What `use` makes of a tensor in host memory. The tensor and its bytes are gone afterwards. */
+  withTensor<Result>(
+    id: number,
+    use: (
+      tensor: Deno.PointerObject,
+      content: Omit<TensorDescription, "id"> & { bytes: Uint8Array },
+    ) => Result,
+  ): Result {
     const { library, status } = this.#native;
     const handle = this.#handle(id);
-    const tensor = library.TFE_TensorHandleResolve(handle, status);
+    const resolved = library.TFE_TensorHandleResolve(handle, status);
     checkStatus(library, status);
-    const size = Number(library.TF_TensorByteSize(tensor));
-    const bytes = size === 0
-      ? new ArrayBuffer(0)
-      : Deno.UnsafePointerView.getArrayBuffer(present(library.TF_TensorData(tensor)), size).slice(0);
-    library.TF_DeleteTensor(tensor);
-    switch (library.TFE_TensorHandleDataType(handle)) {
+    const tensor = present(resolved);
+    try {
+      const size = Number(library.TF_TensorByteSize(tensor));
+      const memory = size === 0
+        ? new ArrayBuffer(0)
+        : Deno.UnsafePointerView.getArrayBuffer(present(library.TF_TensorData(tensor)), size);
+      const dtype = library.TFE_TensorHandleDataType(handle);
+      return use(tensor, { shape: this.#shapeOf(handle), dtype, bytes: new Uint8Array(memory) });
+    } finally {
+      library.TF_DeleteTensor(tensor);
+    }
+  }
+
+  /** The values of a tensor, copied. */
+  read(id: number): Float32Array | Int32Array | Uint8Array {
+    const { dtype, bytes } = this.withTensor(id, (_, content) => ({
+      dtype: content.dtype,
+      bytes: content.bytes.slice().buffer,
+    }));
+    switch (dtype) {
       case dataTypes.TF_FLOAT:
       case dataTypes.TF_COMPLEX64:
         return new Float32Array(bytes);
@@ -109,7 +142,9 @@ export class NativeTensors {
     const operation = library.TFE_NewOp(context, this.#cString(name), status);
     try {
       checkStatus(library, status);
-      for (const attribute of attributes) this.#setAttribute(operation, attribute);
+      for (const attribute of attributes) {
+        setAttribute(this.#setters, operation, { key: this.#cString(attribute.name), attribute });
+      }
       for (const id of inputs) {
         library.TFE_OpAddInput(operation, this.#handle(id), status);
         checkStatus(library, status);
@@ -156,12 +191,17 @@ export class NativeTensors {
   }
 
   #describe(handle: Deno.PointerObject): TensorDescription {
+    const dtype = this.#native.library.TFE_TensorHandleDataType(handle);
+    return { id: this.#add(handle), shape: this.#shapeOf(handle), dtype };
+  }
+
+  #shapeOf(handle: Deno.PointerObject): number[] {
     const { library, status } = this.#native;
     const shape = new Array<number>(library.TFE_TensorHandleNumDims(handle, status));
     for (let axis = 0; axis < shape.length; axis++) {
       shape[axis] = Number(library.TFE_TensorHandleDim(handle, axis, status));
     }
-    return { id: this.#add(handle), shape, dtype: library.TFE_TensorHandleDataType(handle) };
+    return shape;
   }
 
   /** Names are few and repeat, so their bytes are kept. */
@@ -173,38 +213,27 @@ export class NativeTensors {
     }
     return bytes;
   }
+}
 
-  #setAttribute(operation: Deno.PointerValue, { name, type, value }: TFEOpAttr): void {
-    const { library, status } = this.#native;
-    const key = this.#cString(name);
-    const list = Array.isArray(value) ? value.map(Number) : undefined;
-    switch (type) {
-      case attributeKinds.TF_ATTR_STRING: {
-        const text = new TextEncoder().encode(String(value));
-        return library.TFE_OpSetAttrString(operation, key, text, BigInt(text.length));
-      }
-      case attributeKinds.TF_ATTR_INT:
-        return list === undefined
-          // Seeds of random operations may carry a fraction, which BigInt refuses.
-          ? library.TFE_OpSetAttrInt(operation, key, BigInt(Math.trunc(Number(value))))
-          : library.TFE_OpSetAttrIntList(operation, key, BigInt64Array.from(list, BigInt), list.length);
-      case attributeKinds.TF_ATTR_FLOAT:
-        return list === undefined
-          ? library.TFE_OpSetAttrFloat(operation, key, Number(value))
-          : library.TFE_OpSetAttrFloatList(operation, key, Float32Array.from(list), list.length);
-      case attributeKinds.TF_ATTR_BOOL:
-        return list === undefined
-          ? library.TFE_OpSetAttrBool(operation, key, value ? 1 : 0)
-          : library.TFE_OpSetAttrBoolList(operation, key, Uint8Array.from(list), list.length);
-      case attributeKinds.TF_ATTR_TYPE:
-        return library.TFE_OpSetAttrType(operation, key, Number(value));
-      case attributeKinds.TF_ATTR_SHAPE: {
-        const sizes = BigInt64Array.from(list ?? [], BigInt);
-        library.TFE_OpSetAttrShape(operation, key, sizes, sizes.length, status);
-        return checkStatus(library, status);
-      }
-      default:
-        throw new Error(`Attribute "${name}" has the unknown kind ${type}`);
-    }
-  }
+function eagerSetters(library: NativeLibrary, status: Deno.PointerObject): AttributeSetters {
+  return {
+    text: (operation, key, text) => library.TFE_OpSetAttrString(operation, key, text, BigInt(text.length)),
+    int: library.TFE_OpSetAttrInt,
+    ints: (operation, key, values) => library.TFE_OpSetAttrIntList(operation, key, values, values.length),
+    float: library.TFE_OpSetAttrFloat,
+    floats: (operation, key, values) => library.TFE_OpSetAttrFloatList(operation, key, values, values.length),
+    flag: library.TFE_OpSetAttrBool,
+    flags: (operation, key, values) => library.TFE_OpSetAttrBoolList(operation, key, values, values.length),
+    type: library.TFE_OpSetAttrType,
+    types() {
+      throw new Error("Lists of types are for compiled functions");
+    },
+    shape(operation, key, sizes) {
+      library.TFE_OpSetAttrShape(operation, key, sizes, sizes.length, status);
+      checkStatus(library, status);
+    },
+    functionName() {
+      throw new Error("Operations that call functions are for compiled functions");
+    },
+  };
 }

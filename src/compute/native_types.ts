@@ -21,4 +21,5 @@ export const attributeKinds = {
   TF_ATTR_TYPE: 4,
   TF_ATTR_SHAPE: 5,
   TF_ATTR_RESOURCE: 6,
+  TF_ATTR_FUNCTION: 7,
 } as const;

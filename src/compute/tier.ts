@@ -1,8 +1,7 @@
 // A compute tier: the one tensor backend of this process or Worker, opened, patched and proved by its self-test.
-// `compile` is the one door to step functions. Left out here: tracing (functions run eagerly), WebGPU.
+// `compile` is the one door to step functions. Left out here: WebGPU.
 import type * as tf from "@tensorflow/tfjs-core";
 import { ConfigError } from "../base/errors.ts";
-import { compileEagerly } from "./compile.ts";
 
 export type TierName = "native" | "webgpu" | "wasm" | "cpu";
 
@@ -15,7 +14,7 @@ export interface TensorSpec {
 /** What a run records: equal descriptions give bitwise equal results. */
 export interface TierDescription {
   name: TierName;
-  /** Kernel variant, e.g. "eager" or "simd128". */
+  /** Kernel variant: "xla" or "eager" on native, "simd128" on wasm. */
   variant: string;
   /** Threads in use, set by us and not taken from the machine; always 1 on wasm and cpu. */
   threads: number;
@@ -26,12 +25,33 @@ export interface TierDescription {
 /** A pure function of tensors, e.g. one training step. */
 export type TensorFunction = (...args: tf.Tensor[]) => tf.Tensor[];
 
+/** What a compiled function may use beside tensor operations. Gradients do not pass through. */
+export interface TracedOperations {
+  /**
+   * `body` again and again while `condition` gives true, from `initial` on. State tensors keep their shapes and types;
+   * whatever else the two need must be part of the state. One loop a function.
+   */
+  loop(
+    condition: (...state: tf.Tensor[]) => tf.Tensor,
+    body: TensorFunction,
+    initial: readonly tf.Tensor[],
+  ): tf.Tensor[];
+  /** `target` with `values` written over it from `start` on, one int32 scalar an axis; in place where the target is not used again. */
+  writeSlice(target: tf.Tensor, values: tf.Tensor, start: readonly tf.Tensor[]): tf.Tensor;
+}
+
 export interface Tier extends TierDescription {
   /**
    * `fn` with its arguments' number, shapes and types checked on every call (ShapeError). What it makes on the way
    * is freed; the results belong to the caller and are never the arguments themselves.
+   *
+   * Variant "xla" runs `fn` once, at the first call, to trace it into one program: `fn` must not read numbers out of
+   * tensors, and what it takes from outside its arguments is fixed then. An operation that cannot be traced is an Error
+   * that names it. Compiling takes seconds, so callers keep to few shapes there.
    */
   compile(name: string, fn: TensorFunction, specs: readonly TensorSpec[]): TensorFunction;
+  /** There where functions are compiled, for use inside them. */
+  readonly traced?: TracedOperations;
   /** Frees the backend; every tensor of it is gone. */
   dispose(): Promise<void>;
 }
@@ -41,11 +61,15 @@ export interface TierOptions {
   threads: number;
   /** Folder of libtensorflow_cc.so.2; native only. */
   libraryDirectory?: string;
+  /** Native only: whether compile() makes one XLA program of a function or runs it operation by operation. @default "xla" */
+  variant?: "xla" | "eager";
 }
 
 /** A backend that tfjs uses now, before its self-test. */
 export interface OpenBackend {
   description: TierDescription;
+  compile: Tier["compile"];
+  traced?: TracedOperations;
   dispose(): void;
 }
 
@@ -59,6 +83,9 @@ export async function openTier(options: TierOptions): Promise<Tier> {
   if (!Number.isSafeInteger(options.threads) || options.threads < 1) {
     throw new ConfigError(`Give a whole number of threads from 1, got ${options.threads}`);
   }
+  if (options.name !== "native" && options.variant !== undefined) {
+    throw new ConfigError(`Leave out the variant "${options.variant}": the tier "${options.name}" has none`);
+  }
   openName = options.name;
   let backend: OpenBackend | undefined;
   const close = () => {
@@ -68,9 +95,15 @@ export async function openTier(options: TierOptions): Promise<Tier> {
   };
   try {
     backend = await openBackend(options);
+    const { description, compile, traced } = backend;
     const { selfTest } = await import("./self_test.ts");
-    await selfTest(backend.description);
-    return { ...backend.description, compile: compileEagerly, dispose: () => Promise.resolve(close()) };
+    await selfTest(description);
+    return {
+      ...description,
+      compile,
+      ...(traced !== undefined && { traced }),
+      dispose: () => Promise.resolve(close()),
+    };
   } catch (error) {
     close();
     throw error;
@@ -85,7 +118,11 @@ async function openBackend(options: TierOptions): Promise<OpenBackend> {
         throw new ConfigError('Name the folder of libtensorflow_cc.so.2 for the tier "native", got none');
       }
       const { openNative } = await import("./native.ts");
-      return openNative({ directory: options.libraryDirectory, threads: options.threads });
+      return openNative({
+        directory: options.libraryDirectory,
+        threads: options.threads,
+        variant: options.variant ?? "xla",
+      });
     }
     case "wasm":
       return (await import("./wasm.ts")).openWasm();

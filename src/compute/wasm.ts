@@ -3,6 +3,7 @@
 import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
 import { leaveBackend, useBackend } from "./backend.ts";
+import { compileEagerly } from "./compile.ts";
 import type { OpenBackend } from "./tier.ts";
 import { gemmOnHeap } from "./wasm_gemm.ts";
 import { replaceKernels } from "./wasm_kernel.ts";
@@ -29,6 +30,7 @@ export async function openWasm(): Promise<OpenBackend> {
   ]);
   return {
     description: { name: "wasm", variant: "simd128", threads: 1, engine: `tfjs ${tf.version_core}` },
+    compile: compileEagerly,
     dispose() {
       restore();
       leaveBackend("wasm");

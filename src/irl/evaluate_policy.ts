@@ -29,8 +29,14 @@ export async function evaluatePolicy(command: EvaluatePolicy, ports: StepPorts):
   const gold = command.gold === null ? undefined : goldFor(command.gold);
   const policyModel = await readModel(ports, command.policy),
     referenceModel = await readModel(ports, command.reference);
-  const policy: Sampler = { model: policyModel.model, parameters: tf.tensor1d(policyModel.flat), tokenizer };
+  const policy: Sampler = {
+    tier: ports.tier,
+    model: policyModel.model,
+    parameters: tf.tensor1d(policyModel.flat),
+    tokenizer,
+  };
   const reference: Sampler = {
+    tier: ports.tier,
     model: referenceModel.model,
     parameters: tf.tensor1d(referenceModel.flat),
     tokenizer,
@@ -216,7 +222,7 @@ async function measureReward(
 ): Promise<NonNullable<WorkTypes["EvaluatePolicy"]["data"]["reward"]>> {
   if (command.reward === null) throw new RangeError("measureReward: the command names no reward");
   const { model, flat } = await readModel(ports, command.reward);
-  const scorer = { model, parameters: tf.tensor1d(flat), padId: tokenizer.padId };
+  const scorer = { tier: ports.tier, model, parameters: tf.tensor1d(flat), padId: tokenizer.padId };
   try {
     const sampled = texts.filter((text) => text.decoding === "sampled");
     const margin = await rewardMargin(scorer, { evaluation, sampled, tokenizer });

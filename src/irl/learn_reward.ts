@@ -3,12 +3,14 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { LearnReward, WorkTypes } from "../../events/mod.ts";
 import { splitKey } from "../base/random.ts";
+import type { Tier } from "../compute/tier.ts";
 import { calibrationScale, pairLossAtScale } from "../math/reward_calibration.ts";
 import { rewardLoss } from "../math/reward_loss.ts";
 import { rewardFromPolicy } from "../model/initial_parameters.ts";
 import type { ModelShape } from "../model/model_shape.ts";
 import { normalisedReward, rewardScores } from "../model/reward_model.ts";
 import { sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import { rewardScoring, SCORING_BATCH, scoringRows } from "./compiled_scores.ts";
 import { minibatches } from "./minibatches.ts";
 import { readDemonstrations, readGenerations, readModel, readTokenizer, saveModel } from "./run_artifacts.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
@@ -35,7 +37,6 @@ interface RewardTask {
 
 /** Held-out pairs and demonstrations that accuracy, calibration and the mean are measured on, at most. */
 const MEASURED_PAIRS = 1000;
-const SCORING_BATCH = 128;
 
 export async function learnReward(command: LearnReward, ports: StepPorts): Promise<StepOutcome<Data>> {
   const { settings, key } = command;
@@ -122,13 +123,12 @@ async function trainOnPairs(
     const pairs = Array.from(rows(step), (row) => task.training[row]);
     const sequences = [...pairs.map((pair) => pair.demonstration), ...pairs.map((pair) => pair.generation)];
     const { tensors, numTokens } = scoringTensors(sequences, task.padId);
-    const offset = tf.tidy(() =>
-      task.previous
-        ? rewardScores(task.model, task.previous, { tokens: tensors[0], lastIndex: tensors[1] })
-        : tf.zeros([sequences.length])
-    );
+    const [tokens, lastIndex] = tensors;
+    const offset = task.previous
+      ? rewardScoring(ports.tier, task.model)(task.previous, tokens, lastIndex)
+      : tf.zeros([sequences.length]);
     const batch = [...tensors, offset];
-    const loss = await trainer.update(step, batch).finally(() => tf.dispose(batch));
+    const loss = await trainer.update(step, [{ tensors: batch, weight: 1 }]).finally(() => tf.dispose(batch));
     totalLoss += loss;
     tokensTrained += numTokens;
     ports.progress({ done: step + 1, total: command.numSteps, unit: "steps", metrics: { loss } });
@@ -143,7 +143,7 @@ async function finishReward(
 ): Promise<NonNullable<Data["result"]>> {
   const { model, padId } = task;
   const score = (parameters: tf.Tensor, sequences: readonly TokenSequence[]) =>
-    scoreSequences(sequences, { model, parameters, padId });
+    scoreSequences(sequences, { tier: ports.tier, model, parameters, padId });
   const pairs = task.heldOut.slice(0, MEASURED_PAIRS);
   const sequences = [...pairs.map((pair) => pair.demonstration), ...pairs.map((pair) => pair.generation)];
   const now = await score(trainer.parameters(), sequences);
@@ -165,8 +165,8 @@ async function finishReward(
 }
 
 /** Tensors of one scoring or training call: tokens [batch, time], lastIndex [batch]. */
-function scoringTensors(sequences: readonly TokenSequence[], padId: number) {
-  const batch = sequenceBatch(sequences, { padId });
+function scoringTensors(sequences: readonly TokenSequence[], padId: number, rows?: number) {
+  const batch = sequenceBatch(sequences, { padId, rows });
   return {
     tensors: [
       tf.tensor2d(batch.tokens, [batch.batch, batch.time], "int32"),
@@ -177,6 +177,7 @@ function scoringTensors(sequences: readonly TokenSequence[], padId: number) {
 }
 
 export interface Scorer {
+  tier: Tier;
   model: ModelShape;
   /** [parameters] of a reward network */
   parameters: tf.Tensor;
@@ -186,15 +187,14 @@ export interface Scorer {
 /** r(x, y) of any number of sequences, in batches. */
 export async function scoreSequences(
   sequences: readonly TokenSequence[],
-  { model, parameters, padId }: Scorer,
+  { tier, model, parameters, padId }: Scorer,
 ): Promise<Float32Array> {
-  const scores = new Float32Array(sequences.length);
+  const scores = new Float32Array(sequences.length), score = rewardScoring(tier, model);
   for (let start = 0; start < sequences.length; start += SCORING_BATCH) {
-    const { tensors } = scoringTensors(sequences.slice(start, start + SCORING_BATCH), padId);
-    const result = tf.tidy(() =>
-      rewardScores(model, parameters, { tokens: tensors[0], lastIndex: tensors[1] })
-    );
-    scores.set(await readVector(result), start);
+    const batch = sequences.slice(start, start + SCORING_BATCH);
+    const { tensors } = scoringTensors(batch, padId, scoringRows(tier)), [tokens, lastIndex] = tensors;
+    const result = score(parameters, tokens, lastIndex);
+    scores.set((await readVector(result)).subarray(0, batch.length), start);
     tf.dispose([...tensors, result]);
   }
   return scores;

@@ -2,46 +2,15 @@
 // Algorithm 1. Prompts come from the whole prompt set, demonstrated or not.
 import * as tf from "@tensorflow/tfjs-core";
 import type { OptimisePolicy, WorkTypes } from "../../events/mod.ts";
-import { sampleWithoutReplacement, splitKey } from "../base/random.ts";
-import type { WordTokenizer } from "../data/word_tokenizer.ts";
-import {
-  leaveOneOutAdvantages,
-  policyLoss,
-  regularisedReward,
-  scaledAdvantages,
-} from "../math/policy_objective.ts";
-import { generate } from "../model/generate.ts";
-import type { ModelShape } from "../model/model_shape.ts";
+import { policyLoss, regularisedReward } from "../math/policy_objective.ts";
 import { policyLogProbabilities } from "../model/policy_model.ts";
-import { rewardScores } from "../model/reward_model.ts";
-import { type SequenceBatch, sequenceBatch } from "../model/sequence_batch.ts";
+import { type PolicyTask, rollOut } from "./roll_out.ts";
 import { readModel, readPrompts, readTokenizer, saveModel } from "./run_artifacts.ts";
 import { forbiddenTokens } from "./sample_generations.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
-import { openTrainer, readVector, saveState, type Trainer, trainingState } from "./train_chunk.ts";
+import { openTrainer, saveState, trainingState } from "./train_chunk.ts";
 
 type Data = WorkTypes["OptimisePolicy"]["data"];
-
-interface PolicyTask {
-  policy: ModelShape;
-  /** π_ref, [parameters] */
-  reference: tf.Tensor;
-  rewardModel: ModelShape;
-  /** Normalised reward, [parameters] */
-  reward: tf.Tensor;
-  prompts: number[][];
-  tokenizer: WordTokenizer;
-}
-
-/** What one update was made of, as means over its rollouts. */
-interface Rollouts {
-  batch: SequenceBatch;
-  tensors: tf.Tensor[];
-  advantages: Float64Array;
-  tokensGenerated: number;
-  reward: number;
-  kl: number;
-}
 
 export async function optimisePolicy(command: OptimisePolicy, ports: StepPorts): Promise<StepOutcome<Data>> {
   const { settings } = command;
@@ -80,11 +49,12 @@ export async function optimisePolicy(command: OptimisePolicy, ports: StepPorts):
   try {
     const totals = { tokensGenerated: 0, tokensTrained: 0, reward: 0, kl: 0 };
     for (let step = command.fromStep; step < command.toStep; step++) {
-      const rollouts = await rollOut(command, { task, trainer, step });
-      const tensors = [...rollouts.tensors, tf.tensor1d(Float32Array.from(rollouts.advantages))];
-      await trainer.update(step, tensors).finally(() => tf.dispose(tensors));
+      const rollouts = await rollOut(command, ports.tier, { task, parameters: trainer.parameters(), step });
+      await trainer.update(step, rollouts.parts).finally(() =>
+        tf.dispose(rollouts.parts.map(({ tensors }) => tensors))
+      );
       totals.tokensGenerated += rollouts.tokensGenerated;
-      totals.tokensTrained += rollouts.batch.numTokens;
+      totals.tokensTrained += rollouts.tokensTrained;
       totals.reward += rollouts.reward;
       totals.kl += rollouts.kl;
       const metrics = { reward: rollouts.reward, kl: rollouts.kl };
@@ -118,67 +88,4 @@ export async function optimisePolicy(command: OptimisePolicy, ports: StepPorts):
     trainer.close();
     tf.dispose([task.reference, task.reward]);
   }
-}
-
-/** Samples K continuations of each drawn prompt, credits them by Eq. (3) and turns that into advantages. */
-async function rollOut(
-  { settings, key }: OptimisePolicy,
-  { task, trainer, step }: { task: PolicyTask; trainer: Trainer; step: number },
-): Promise<Rollouts> {
-  const { tokenizer } = task, { temperature } = settings, forbidden = forbiddenTokens(tokenizer);
-  const drawn = sampleWithoutReplacement(
-    splitKey(key, "prompts", step),
-    task.prompts,
-    settings.promptsPerStep,
-  );
-  const prompts = drawn.flatMap((prompt) => Array.from({ length: settings.samplesPerPrompt }, () => prompt));
-  const generations = await generate(task.policy, trainer.parameters(), {
-    prompts,
-    key: splitKey(key, "rollouts", step),
-    temperature,
-    maxNewTokens: settings.maxNewTokens,
-    padId: tokenizer.padId,
-    eosId: tokenizer.eosId,
-    forbidden,
-  });
-  const batch = sequenceBatch(
-    generations.map(({ tokens }, i) => ({ prompt: prompts[i], continuation: tokens })),
-    {
-      padId: tokenizer.padId,
-    },
-  );
-  const tensors = [
-    tf.tensor2d(batch.tokens, [batch.batch, batch.time], "int32"),
-    tf.tensor2d(batch.labels, [batch.batch, batch.time], "int32"),
-    tf.tensor2d(batch.continuationMask, [batch.batch, batch.time]),
-  ];
-  const [tokens, labels, mask] = tensors;
-  const lastIndex = tf.tensor1d(batch.lastIndex, "int32");
-  const scores = tf.tidy(() => rewardScores(task.rewardModel, task.reward, { tokens, lastIndex }));
-  const logRatios = tf.tidy(() => {
-    const logProbability = (flat: tf.Tensor) =>
-      tf.sum(
-        tf.mul(policyLogProbabilities(task.policy, flat, { tokens, labels, temperature, forbidden }), mask),
-        1,
-      );
-    return tf.sub(logProbability(trainer.parameters()), logProbability(task.reference));
-  });
-  const rewards = await readVector(scores), ratios = await readVector(logRatios);
-  tf.dispose([lastIndex, scores, logRatios]);
-  const penalised = rewards.map((value, i) =>
-    generations[i].finished ? value : value - settings.noEosPenalty
-  );
-  const credited = Float64Array.from(
-    penalised,
-    (value, i) => regularisedReward(value, ratios[i], settings.klCoefficient),
-  );
-  const mean = (values: Float32Array) => values.reduce((a, b) => a + b, 0) / values.length;
-  return {
-    batch,
-    tensors,
-    advantages: scaledAdvantages(leaveOneOutAdvantages(credited, settings.samplesPerPrompt)),
-    tokensGenerated: generations.reduce((sum, { tokens }) => sum + tokens.length, 0),
-    reward: mean(penalised),
-    kl: mean(ratios),
-  };
 }

@@ -4,6 +4,7 @@ import type { SampleGenerations, WorkTypes } from "../../events/mod.ts";
 import { encodeJsonLines } from "../base/json_lines.ts";
 import { type RandomKey, splitKey } from "../base/random.ts";
 import type { GenerationRow } from "../data/stored_rows.ts";
+import type { Tier } from "../compute/tier.ts";
 import type { WordTokenizer } from "../data/word_tokenizer.ts";
 import { generate, type Generation } from "../model/generate.ts";
 import type { ModelShape } from "../model/model_shape.ts";
@@ -29,12 +30,13 @@ export async function sampleGenerations(command: SampleGenerations, ports: StepP
   const parameters = tf.tensor1d(flat);
   let generations: Generation[];
   try {
-    generations = await generateInBatches(ports, { model, parameters, tokenizer }, {
+    generations = await generateInBatches(ports, { tier: ports.tier, model, parameters, tokenizer }, {
       prompts: asked.map(({ prompt }) => prompt),
       key: command.key,
       temperature: settings.temperature,
       maxNewTokens: settings.maxNewTokens,
       batchSize: settings.batchSize,
+      samplesPerPrompt: settings.negatives,
     });
   } finally {
     parameters.dispose();
@@ -61,6 +63,7 @@ export async function sampleGenerations(command: SampleGenerations, ports: StepP
 }
 
 export interface Sampler {
+  tier: Tier;
   model: ModelShape;
   /** [parameters] */
   parameters: tf.Tensor;
@@ -73,13 +76,15 @@ export interface BatchedSampling {
   temperature: number | "greedy";
   maxNewTokens: number;
   batchSize: number;
+  /** So many prompts in a row are the same. @default 1 */
+  samplesPerPrompt?: number;
 }
 
 /** Generates for any number of prompts, `batchSize` at a time; batch b draws with its own key. */
 export async function generateInBatches(
   ports: Pick<StepPorts, "progress">,
-  { model, parameters, tokenizer }: Sampler,
-  { prompts, key, temperature, maxNewTokens, batchSize }: BatchedSampling,
+  { tier, model, parameters, tokenizer }: Sampler,
+  { prompts, key, temperature, maxNewTokens, batchSize, samplesPerPrompt }: BatchedSampling,
 ): Promise<Generation[]> {
   const out: Generation[] = [];
   for (let start = 0; start < prompts.length; start += batchSize) {
@@ -87,7 +92,10 @@ export async function generateInBatches(
     const longest = Math.max(...batch.map((prompt) => prompt.length));
     out.push(
       ...await generate(model, parameters, {
+        tier,
         prompts: batch,
+        rows: batchSize,
+        samplesPerPrompt,
         key: splitKey(key, "batch", start / batchSize),
         temperature,
         maxNewTokens: Math.min(maxNewTokens, model.maxPositions - longest),

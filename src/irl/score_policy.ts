@@ -1,11 +1,9 @@
 // Log-likelihood of given continuations under a policy, in batches. Used by evaluation and by `deno task score`.
 import * as tf from "@tensorflow/tfjs-core";
-import { policyLogProbabilities } from "../model/policy_model.ts";
-import { sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import { type SequenceBatch, sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import { SCORING_BATCH, scoringRows, sequenceScoring } from "./compiled_scores.ts";
 import type { Sampler } from "./sample_generations.ts";
 import { readVector } from "./train_chunk.ts";
-
-const SCORING_BATCH = 128;
 
 export interface SequenceLikelihood {
   /** Sum over counted tokens, nats. */
@@ -15,33 +13,33 @@ export interface SequenceLikelihood {
 
 /** Σ_t log π(y_t | x, y_<t) at T = 1 for each sequence. `uncounted` tokens give no term, `forbidden` ones no probability. */
 export async function continuationLogProbabilities(
-  { model, parameters, tokenizer }: Sampler,
+  { tier, model, parameters, tokenizer }: Sampler,
   sequences: readonly TokenSequence[],
   options: { forbidden?: readonly number[]; uncounted?: readonly number[] } = {},
 ): Promise<SequenceLikelihood[]> {
   const out: SequenceLikelihood[] = [];
+  const score = sequenceScoring(tier, model, { temperature: 1, forbidden: options.forbidden ?? [] });
   for (let start = 0; start < sequences.length; start += SCORING_BATCH) {
-    const batch = sequenceBatch(sequences.slice(start, start + SCORING_BATCH), {
+    const scored = sequences.slice(start, start + SCORING_BATCH);
+    const batch = sequenceBatch(scored, {
       padId: tokenizer.padId,
       uncounted: options.uncounted,
+      rows: scoringRows(tier),
     });
-    const totals = tf.tidy(() => {
-      const tokens = tf.tensor2d(batch.tokens, [batch.batch, batch.time], "int32");
-      const labels = tf.tensor2d(batch.labels, [batch.batch, batch.time], "int32");
-      const mask = tf.tensor2d(batch.continuationMask, [batch.batch, batch.time]);
-      const all = policyLogProbabilities(model, parameters, {
-        tokens,
-        labels,
-        temperature: 1,
-        forbidden: options.forbidden ?? [],
-      });
-      return tf.stack([tf.sum(tf.mul(all, mask), 1), tf.sum(mask, 1)]);
-    });
+    const shape: [number, number] = [batch.batch, batch.time];
+    const tensors = [
+      tf.tensor2d(batch.tokens, shape, "int32"),
+      tf.tensor2d(batch.labels, shape, "int32"),
+      tf.tensor2d(batch.continuationMask, shape),
+    ];
+    const totals = score(parameters, tensors[0], tensors[1], tensors[2]);
     const values = await readVector(totals);
-    totals.dispose();
-    for (let row = 0; row < batch.batch; row++) {
-      out.push({ total: values[row], numTokens: values[batch.batch + row] });
-    }
+    tf.dispose([...tensors, totals]);
+    scored.forEach((_, row) => out.push({ total: values[row], numTokens: numCounted(batch, row) }));
   }
   return out;
+}
+
+function numCounted({ continuationMask, time }: SequenceBatch, row: number): number {
+  return continuationMask.subarray(row * time, (row + 1) * time).reduce((sum, counts) => sum + counts, 0);
 }

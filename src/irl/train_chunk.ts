@@ -1,9 +1,9 @@
 // Training steps a to b from a saved state to the next saved state: the loop that SFT, reward learning and policy
 // optimisation share. State is three flat vectors; the loss is a pure function of parameters and batch tensors.
 import * as tf from "@tensorflow/tfjs-core";
-import { NonFiniteError } from "../base/errors.ts";
+import { NonFiniteError, ShapeError } from "../base/errors.ts";
 import type { Digest } from "../base/ports.ts";
-import type { TensorSpec } from "../compute/tier.ts";
+import { compileByShape } from "../compute/compile_once.ts";
 import { type AdamWOptions, adamWStep } from "../math/adamw.ts";
 import { learningRateFactor } from "../math/learning_rate.ts";
 import { decodeTrainingState, encodeTrainingState, type TrainingState } from "../model/checkpoint.ts";
@@ -25,46 +25,65 @@ export interface TrainerOptions {
   loss: LossFunction;
 }
 
+/** Part of a batch: activations of one part are in memory at a time. */
+export interface BatchPart {
+  /** What the loss takes after the parameters. */
+  tensors: tf.Tensor[];
+  /** Share of this part's loss in the whole batch's; all weights sum to 1. */
+  weight: number;
+}
+
 /** One open training: parameters and moments on the backend. Close it, whatever happens. */
 export interface Trainer {
   /** Current parameters, [parameters]; owned by the trainer. */
   parameters(): tf.Tensor;
-  /** One update on a batch; returns the loss before it. Throws NonFiniteError and leaves the state as it was. */
-  update(step: number, batch: tf.Tensor[]): Promise<number>;
+  /**
+   * One update on a batch, whole or in parts whose gradients are added; returns the loss before it. Throws NonFiniteError
+   * and leaves the state as it was. The caller disposes the tensors.
+   */
+  update(step: number, parts: readonly BatchPart[]): Promise<number>;
   state(step: number): Promise<TrainingState>;
   close(): void;
 }
 
 export function openTrainer(ports: StepPorts, start: TrainingState, options: TrainerOptions): Trainer {
   const { model, optimiser } = options, size = numParameters(model);
+  for (const { length } of [start.parameters, start.firstMoment, start.secondMoment]) {
+    if (length !== size) throw new ShapeError(`${options.name}: wants ${size} parameters, got ${length}`);
+  }
   let vectors: tf.Tensor[] = [start.parameters, start.firstMoment, start.secondMoment].map((vector) =>
     tf.tensor1d(vector)
   );
-  const compiled = new Map<string, (...args: tf.Tensor[]) => tf.Tensor[]>();
-  const run = (batch: tf.Tensor[]) => {
-    const specs: TensorSpec[] = [
-      ...[1, 2, 3].map((): TensorSpec => ({ shape: [size], dtype: "float32" })),
-      ...[1, 2, 3].map((): TensorSpec => ({ shape: [], dtype: "float32" })),
-      ...batch.map((tensor): TensorSpec => ({
-        shape: tensor.shape,
-        dtype: tensor.dtype === "int32" ? "int32" : "float32",
-      })),
-    ];
-    const shapes = batch.map((tensor) => tensor.shape.join("x")).join();
-    const known = compiled.get(shapes);
-    if (known !== undefined) return known;
-    const fresh = ports.tier.compile(options.name, trainingStep(options.loss, optimiser), specs);
-    compiled.set(shapes, fresh);
-    return fresh;
+  const whole = compileByShape(ports.tier, options.name, trainingStep(options.loss, optimiser));
+  const partial = compileByShape(ports.tier, `${options.name}: gradient`, lossGradient(options.loss));
+  const apply = compileByShape(ports.tier, `${options.name}: update`, gradientStep(optimiser));
+  const next = (scalars: tf.Tensor[], parts: readonly BatchPart[]): tf.Tensor[] => {
+    if (parts.length === 1) return whole(...vectors, ...scalars, ...parts[0].tensors);
+    let sums: tf.Tensor[] = [];
+    for (const { tensors, weight } of parts) {
+      const scaled = weighted(partial(vectors[0], ...tensors), weight);
+      sums = sums.length === 0 ? scaled : added(sums, scaled);
+    }
+    const [gradient, loss] = sums;
+    try {
+      return [...apply(...vectors, ...scalars, gradient), loss];
+    } finally {
+      gradient.dispose();
+    }
   };
   return {
     parameters: () => vectors[0],
-    async update(step, batch) {
+    async update(step, parts) {
       const rate = options.learningRate * learningRateFactor(step, options);
       const scalars = [rate, 1 - optimiser.beta1 ** (step + 1), 1 - optimiser.beta2 ** (step + 1)]
         .map((value) => tf.scalar(value));
-      const [parameters, first, second, loss] = run(batch)(...vectors, ...scalars, ...batch);
-      tf.dispose(scalars);
+      let results: tf.Tensor[];
+      try {
+        results = next(scalars, parts);
+      } finally {
+        tf.dispose(scalars);
+      }
+      const [parameters, first, second, loss] = results;
       const [value] = await loss.data();
       loss.dispose();
       if (!Number.isFinite(value)) {
@@ -88,16 +107,43 @@ export function openTrainer(ports: StepPorts, start: TrainingState, options: Tra
 
 /** Loss, gradient and AdamW update as one pure function: what a tracing tier compiles into one program. */
 function trainingStep(loss: LossFunction, optimiser: AdamWOptions) {
+  const gradientOf = lossGradient(loss), step = gradientStep(optimiser);
   return (...args: tf.Tensor[]): tf.Tensor[] => {
-    const [parameters, firstMoment, secondMoment, learningRate, correction1, correction2, ...batch] = args;
-    const { value, grad } = tf.valueAndGrad((flat: tf.Tensor) => loss(flat, ...batch))(parameters);
-    const next = adamWStep({ parameters, firstMoment, secondMoment }, grad, {
-      learningRate,
-      correction1,
-      correction2,
-    }, optimiser);
-    return [next.parameters, next.firstMoment, next.secondMoment, value];
+    const [gradient, value] = gradientOf(args[0], ...args.slice(6));
+    return [...step(...args.slice(0, 6), gradient), value];
   };
+}
+
+/** (parameters, …batch) → [gradient, loss] */
+function lossGradient(loss: LossFunction) {
+  return (parameters: tf.Tensor, ...batch: tf.Tensor[]): tf.Tensor[] => {
+    const { value, grad } = tf.valueAndGrad((flat: tf.Tensor) => loss(flat, ...batch))(parameters);
+    return [grad, value];
+  };
+}
+
+/** (parameters, moments, learning rate, corrections, gradient) → [parameters, moments] */
+function gradientStep(optimiser: AdamWOptions) {
+  return (...args: tf.Tensor[]): tf.Tensor[] => {
+    const [parameters, firstMoment, secondMoment, learningRate, correction1, correction2, gradient] = args;
+    const scalars = { learningRate, correction1, correction2 };
+    const next = adamWStep({ parameters, firstMoment, secondMoment }, gradient, scalars, optimiser);
+    return [next.parameters, next.firstMoment, next.secondMoment];
+  };
+}
+
+/** Every tensor times the weight; the given ones are disposed. */
+function weighted(tensors: tf.Tensor[], weight: number): tf.Tensor[] {
+  const scaled = tensors.map((tensor) => tf.mul(tensor, weight));
+  tf.dispose(tensors);
+  return scaled;
+}
+
+/** Sums pair by pair; the given ones are disposed. */
+function added(sums: tf.Tensor[], more: tf.Tensor[]): tf.Tensor[] {
+  const next = sums.map((sum, i) => tf.add(sum, more[i]));
+  tf.dispose([...sums, ...more]);
+  return next;
 }
 
 export async function readVector(tensor: tf.Tensor): Promise<Float32Array> {

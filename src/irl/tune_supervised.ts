@@ -61,7 +61,7 @@ export async function tuneSupervised(command: TuneSupervised, ports: StepPorts):
         tf.tensor2d(batch.labels, [batch.batch, batch.time], "int32"),
         tf.tensor2d(batch.continuationMask, [batch.batch, batch.time]),
       ];
-      const loss = await trainer.update(step, tensors).finally(() => tf.dispose(tensors));
+      const loss = await trainer.update(step, [{ tensors, weight: 1 }]).finally(() => tf.dispose(tensors));
       totalLoss += loss;
       tokensTrained += batch.numTokens;
       ports.progress({ done: step + 1, total: command.numSteps, unit: "steps", metrics: { loss } });

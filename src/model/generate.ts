@@ -2,6 +2,8 @@
 // stop at EOS, uniform numbers made on the host from a key, finished rows dropped from the batch on the way.
 import * as tf from "@tensorflow/tfjs-core";
 import { type RandomKey, uniforms } from "../base/random.ts";
+import type { Tier } from "../compute/tier.ts";
+import { generateTraced } from "./generate_traced.ts";
 import {
   type AttentionPlan,
   hiddenStates,
@@ -15,6 +17,8 @@ import { allowedLogits } from "./policy_model.ts";
 import { rotaryTables } from "./rotary.ts";
 
 export interface SamplingOptions {
+  /** Where it computes: the whole of it is one program where functions are compiled. */
+  tier: Tier;
   key: RandomKey;
   /** Divides the logits; "greedy" takes the most likely token. */
   temperature: number | "greedy";
@@ -23,6 +27,10 @@ export interface SamplingOptions {
   eosId: number;
   /** Token ids that are never drawn. */
   forbidden: readonly number[];
+  /** So many prompts in a row are the same; a compiled program then runs it once. @default 1 */
+  samplesPerPrompt?: number;
+  /** Rows that a compiled program is made for, if more than there are prompts: fewer programs. */
+  rows?: number;
 }
 
 export interface Generation {
@@ -61,6 +69,8 @@ export async function generate(
   { prompts, ...options }: { prompts: readonly (readonly number[])[] } & SamplingOptions,
 ): Promise<Generation[]> {
   if (prompts.some((prompt) => prompt.length === 0)) throw new RangeError("generate: a prompt has no token");
+  const { tier: { traced } } = options;
+  if (traced !== undefined) return await generateTraced(model, flat, { ...options, prompts, traced });
   const out: Generation[] = prompts.map(() => ({ tokens: [], finished: false, logProbability: 0 }));
   const draws = options.temperature === "greedy"
     ? undefined

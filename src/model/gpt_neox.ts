@@ -25,11 +25,7 @@ export interface LayerCache {
 }
 
 /** How the tokens of one call see positions and each other. */
-export interface AttentionPlan {
-  /** Broadcast over [batch, heads, time, head]. */
-  cosines: tf.Tensor;
-  sines: tf.Tensor;
-  halfTurn: tf.Tensor;
+export interface AttentionPlan extends RotaryTables {
   /** Added to scores, broadcast over [batch, heads, time, keys]: 0 where visible, a large negative number elsewhere. */
   bias: tf.Tensor;
 }
@@ -55,48 +51,80 @@ export function hiddenStates(
   parameters: NamedParameters,
   { tokens, plan, caches }: { tokens: tf.Tensor; plan: AttentionPlan; caches?: readonly LayerCache[] },
 ): { hidden: tf.Tensor; caches: LayerCache[] } {
+  const extended: LayerCache[] = [];
+  const hidden = transformerBlocks(model, parameters, {
+    tokens,
+    rotary: plan,
+    attend(layer, { queries, keys: newKeys, values: newValues }) {
+      const cache = caches?.[layer];
+      const keys = cache ? tf.concat([cache.keys, newKeys], 2) : newKeys;
+      const values = cache ? tf.concat([cache.values, newValues], 2) : newValues;
+      extended.push({ keys, values });
+      return tf.matMul(tf.softmax(attentionScores(queries, keys, plan.bias)), values);
+    },
+  });
+  return { hidden, caches: extended };
+}
+
+/** Scaled products of queries and keys plus the bias. [batch, heads, time, head] twice → [batch, heads, time, keys]. */
+export function attentionScores(queries: tf.Tensor, keys: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const head = queries.shape[3] ?? 0;
+  return tf.add(tf.mul(tf.matMul(queries, keys, false, true), 1 / Math.sqrt(head)), bias);
+}
+
+/** Queries, keys and values of one layer's new tokens, rotated: [batch, heads, time, head] each. */
+export interface HeadTensors extends LayerCache {
+  queries: tf.Tensor;
+}
+
+export interface BlockInput {
+  /** [batch, time], int32 */
+  tokens: tf.Tensor;
+  /** Cosines and sines broadcast over [batch, heads, time, head]. */
+  rotary: RotaryTables;
+  /** What the heads of a layer read for each query: [batch, heads, time, head]. Called once a layer, in order. */
+  attend(layer: number, heads: HeadTensors): tf.Tensor;
+}
+
+/** The whole network but the way that queries meet keys. Returns hidden [batch · time, hidden]. */
+export function transformerBlocks(
+  model: ModelShape,
+  parameters: NamedParameters,
+  { tokens, rotary, attend }: BlockInput,
+): tf.Tensor {
   checkShapes("hiddenStates()", { tokens: ["batch", "time"] }, { tokens });
+  const [batch, time] = tokens.shape;
   const embedding = parameters["gpt_neox.embed_in.weight"];
   let x: tf.Tensor = tf.gather(embedding, tf.reshape(tokens, [-1]));
-  const extended: LayerCache[] = [];
   for (let layer = 0; layer < model.numLayers; layer++) {
     const block = `gpt_neox.layers.${layer}`;
     const weight = (name: string) => parameters[`${block}.${name}.weight`];
     const bias = (name: string) => parameters[`${block}.${name}.bias`];
     const normal = layerNorm(x, weight("input_layernorm"), bias("input_layernorm"));
     const joined = linear(normal, weight("attention.query_key_value"), bias("attention.query_key_value"));
-    const attended = attention(model, joined, { tokens, plan, cache: caches?.[layer] });
-    extended.push(attended.cache);
-    const mixed = linear(attended.output, weight("attention.dense"), bias("attention.dense"));
+    const read = attend(layer, splitHeads(model, joined, { batch, time, rotary }));
+    const attended = tf.reshape(tf.transpose(read, [0, 2, 1, 3]), [batch * time, model.hiddenSize]);
+    const mixed = linear(attended, weight("attention.dense"), bias("attention.dense"));
     const second = layerNorm(x, weight("post_attention_layernorm"), bias("post_attention_layernorm"));
     const inner = gelu(linear(second, weight("mlp.dense_h_to_4h"), bias("mlp.dense_h_to_4h")));
     const fed = linear(inner, weight("mlp.dense_4h_to_h"), bias("mlp.dense_4h_to_h"));
     x = tf.add(x, tf.add(mixed, fed));
   }
   const final = "gpt_neox.final_layer_norm";
-  return {
-    hidden: layerNorm(x, parameters[`${final}.weight`], parameters[`${final}.bias`]),
-    caches: extended,
-  };
+  return layerNorm(x, parameters[`${final}.weight`], parameters[`${final}.bias`]);
 }
 
-/** Multi-head attention over a joined projection [batch · time, 3 · hidden], laid out as (head, query | key | value). */
-function attention(
+/** The heads of a joined projection [batch · time, 3 · hidden], laid out as (head, query | key | value). */
+function splitHeads(
   model: ModelShape,
   joined: tf.Tensor,
-  { tokens, plan, cache }: { tokens: tf.Tensor; plan: AttentionPlan; cache?: LayerCache },
-): { output: tf.Tensor; cache: LayerCache } {
-  const [batch, time] = tokens.shape;
+  { batch, time, rotary }: { batch: number; time: number; rotary: RotaryTables },
+): HeadTensors {
   const heads = model.numHeads, head = model.hiddenSize / heads;
   const split = tf.transpose(tf.reshape(joined, [batch, time, heads, 3 * head]), [0, 2, 1, 3]);
-  const [rawQueries, rawKeys, newValues] = tf.split(split, 3, 3);
-  const queries = rotate(rawQueries, plan.cosines, plan.sines, plan.halfTurn);
-  const newKeys = rotate(rawKeys, plan.cosines, plan.sines, plan.halfTurn);
-  const keys = cache ? tf.concat([cache.keys, newKeys], 2) : newKeys;
-  const values = cache ? tf.concat([cache.values, newValues], 2) : newValues;
-  const scores = tf.add(tf.mul(tf.matMul(queries, keys, false, true), 1 / Math.sqrt(head)), plan.bias);
-  const mixed = tf.transpose(tf.matMul(tf.softmax(scores), values), [0, 2, 1, 3]);
-  return { output: tf.reshape(mixed, [batch * time, model.hiddenSize]), cache: { keys, values } };
+  const [queries, keys, values] = tf.split(split, 3, 3);
+  const turned = (x: tf.Tensor) => rotate(x, rotary.cosines, rotary.sines, rotary.halfTurn);
+  return { queries: turned(queries), keys: turned(keys), values };
 }
 
 /** Logits with the tied embedding. hidden [rows, hidden] → [rows, vocab]. */

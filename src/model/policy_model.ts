@@ -5,10 +5,20 @@ import { causalPlan, hiddenStates, namedParameters, tiedLogits } from "./gpt_neo
 import type { ModelShape } from "./model_shape.ts";
 
 export interface LogProbabilityOptions {
-  /** Divides the logits. */
-  temperature: number;
-  /** Token ids that the sampler never draws (PAD, unknown); they get no probability here either. */
-  forbidden: readonly number[];
+  /** Divides the logits; a scalar tensor where a compiled function must not fix it. */
+  temperature: number | tf.Tensor;
+  /**
+   * Token ids that the sampler never draws (PAD, unknown); they get no probability here either. Or what `forbiddenBias`
+   * makes of them, [vocab].
+   */
+  forbidden: readonly number[] | tf.Tensor;
+}
+
+/** Added to logits: a large negative number at forbidden tokens, 0 elsewhere. */
+export function forbiddenBias(forbidden: readonly number[], vocabularySize: number): Float32Array {
+  const bias = new Float32Array(vocabularySize);
+  for (const id of forbidden) bias[id] = -1e9;
+  return bias;
 }
 
 /**
@@ -39,8 +49,7 @@ export function allowedLogits(
   { temperature, forbidden }: LogProbabilityOptions,
 ): tf.Tensor {
   const scaled = temperature === 1 ? logits : tf.div(logits, temperature);
+  if (forbidden instanceof tf.Tensor) return tf.add(scaled, forbidden);
   if (forbidden.length === 0) return scaled;
-  const bias = new Float32Array(logits.shape[1] ?? 0);
-  for (const id of forbidden) bias[id] = -1e9;
-  return tf.add(scaled, tf.tensor1d(bias));
+  return tf.add(scaled, tf.tensor1d(forbiddenBias(forbidden, logits.shape[1] ?? 0)));
 }

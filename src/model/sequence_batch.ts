@@ -24,6 +24,8 @@ export interface BatchOptions {
   padId: number;
   /** Lengths are rounded up to a multiple of this, so that few shapes occur. */
   lengthMultiple?: number;
+  /** Rows of the batch where there are fewer sequences: the others hold PAD and count nowhere. */
+  rows?: number;
   /** Count the loss on prompt tokens too. */
   promptLoss?: boolean;
   /** Token ids that give no loss (unknown words). */
@@ -35,7 +37,8 @@ const LENGTH_MULTIPLE = 8;
 export function sequenceBatch(sequences: readonly TokenSequence[], options: BatchOptions): SequenceBatch {
   const multiple = options.lengthMultiple ?? LENGTH_MULTIPLE;
   const longest = Math.max(...sequences.map((s) => s.prompt.length + s.continuation.length));
-  const batch = sequences.length, time = Math.ceil(longest / multiple) * multiple;
+  const batch = Math.max(sequences.length, options.rows ?? 0),
+    time = Math.ceil(longest / multiple) * multiple;
   const tokens = new Int32Array(batch * time).fill(options.padId);
   const labels = new Int32Array(batch * time);
   const continuationMask = new Float32Array(batch * time);

@@ -1,12 +1,17 @@
 // A process on the native tier for the tests: trains a little and prints, as one line of JSON, a digest of the parameters
-// and the share of the CPU time that each busy thread had in large products. Arguments: threads, folder of the library.
+// and the share of the CPU time that each busy thread had in large products. Arguments: threads, variant, folder of the library.
 import * as tf from "@tensorflow/tfjs-core";
 import { sha256 } from "../../../src/base/canonical.ts";
 import { openTier } from "../../../src/compute/tier.ts";
 import { made } from "./tier_cases.ts";
 
-const [threads, libraryDirectory] = Deno.args;
-const tier = await openTier({ name: "native", threads: Number(threads), libraryDirectory });
+const [threads, variant, libraryDirectory] = Deno.args;
+const tier = await openTier({
+  name: "native",
+  threads: Number(threads),
+  variant: variant === "eager" ? "eager" : "xla",
+  libraryDirectory,
+});
 
 const size = 160;
 const step = tier.compile("step", (weights, x) => {

@@ -26,9 +26,11 @@ Deno.env.set("TF_CPP_MIN_LOG_LEVEL", nativeEnvironment().TF_CPP_MIN_LOG_LEVEL);
 
 const library = nativeTestLibrary();
 if ("directory" in library) {
-  describe('the tier "native"', () => {
-    contract({ name: "native", threads: 2, libraryDirectory: library.directory });
-  });
+  for (const variant of ["eager", "xla"] as const) {
+    describe(`the tier "native", variant "${variant}"`, () => {
+      contract({ name: "native", threads: 2, libraryDirectory: library.directory, variant });
+    });
+  }
 } else {
   it(`the tier "native" is skipped: ${library.missing}`, { skip: library.missing }, () => {});
 }
@@ -40,8 +42,9 @@ function contract(options: TierOptions): void {
   });
 
   it("describes itself and prints nothing", () => {
-    const { name, threads } = found.description;
+    const { name, variant, threads } = found.description;
     assert.equal(name, options.name);
+    if (options.variant !== undefined) assert.equal(variant, options.variant);
     assert.equal(threads, name === "native" ? options.threads : 1);
     assert.deepEqual(found.printed, []);
   });

@@ -1,7 +1,7 @@
 // A Worker that opens one tier, runs every contract case on it and answers with the numbers.
 import * as tf from "@tensorflow/tfjs-core";
 import { openTier, type Tier, type TierDescription, type TierOptions } from "../../../src/compute/tier.ts";
-import { type TierCase, tierCases } from "./tier_cases.ts";
+import { computeFrom, type TierCase, tierCases } from "./tier_cases.ts";
 
 export interface CaseResult {
   name: string;
@@ -41,11 +41,15 @@ async function runCases(options: TierOptions): Promise<TierReport> {
 }
 
 async function runCase(tier: Tier, { name, compute }: TierCase): Promise<CaseResult> {
+  const zero = tf.scalar(0);
   try {
-    const run = tier.compile(name, compute, []);
-    tf.dispose(run());
+    const run = tier.compile(name, (argument) => computeFrom(argument, compute), [{
+      shape: [],
+      dtype: "float32",
+    }]);
+    tf.dispose(run(zero));
     const before = { tensors: tf.memory().numTensors, buffers: tf.backend().numDataIds() };
-    const tensors = run();
+    const tensors = run(zero);
     const outputs = await Promise.all(tensors.map(async (tensor) => ({
       shape: tensor.shape,
       dtype: tensor.dtype,
@@ -59,5 +63,7 @@ async function runCase(tier: Tier, { name, compute }: TierCase): Promise<CaseRes
     return { name, outputs, leaked };
   } catch (error) {
     return { name, outputs: [], leaked: { tensors: 0, buffers: 0 }, error: `${error}` };
+  } finally {
+    zero.dispose();
   }
 }

@@ -58,7 +58,12 @@ describe("learnReward()", () => {
     const sequences = tokenSequences(DEMONSTRATIONS, tokenizer, Infinity);
     const scoresOf = async (digest: string) => {
       const { model, flat } = await readModel(ports, digest), parameters = tf.tensor1d(flat);
-      const scores = await scoreSequences(sequences, { model, parameters, padId: tokenizer.padId });
+      const scores = await scoreSequences(sequences, {
+        tier: cpu.tier,
+        model,
+        parameters,
+        padId: tokenizer.padId,
+      });
       parameters.dispose();
       return Array.from(scores);
     };

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, it } from "@std/testing/bdd";
 import { keyFromSeed, splitKey, uniforms } from "../../../src/base/random.ts";
+import type { Tier } from "../../../src/compute/tier.ts";
 import { generate, type Generation, inverseDraw, type SamplingOptions } from "../../../src/model/generate.ts";
 import { causalPlan, hiddenStates, namedParameters, tiedLogits } from "../../../src/model/gpt_neox.ts";
 import { allowedLogits, policyLogProbabilities } from "../../../src/model/policy_model.ts";
@@ -13,13 +14,15 @@ import { EOS, PAD, TINY_SHAPE, tinyParameters, UNK } from "../../support/tiny_mo
 const FORBIDDEN = [PAD, UNK];
 const PROMPTS = [[3, 4, 5, 6, 7], [8], [5, 5, 3], [4, 6], [7, 7, 7, 7], [3]];
 
-async function sample(
+async function sampleOn(
+  tier: Tier,
   prompts: readonly (readonly number[])[],
   options: Partial<SamplingOptions> = {},
 ): Promise<Generation[]> {
   const flat = tf.tensor1d(tinyParameters());
   try {
     return await generate(TINY_SHAPE, flat, {
+      tier,
       prompts,
       key: keyFromSeed(1),
       temperature: 0.8,
@@ -49,7 +52,9 @@ function nextLogits(sequence: readonly number[]): Float32Array {
 }
 
 describe("generate()", () => {
-  useCpuTier();
+  const cpu = useCpuTier();
+  const sample = (prompts: readonly (readonly number[])[], options?: Partial<SamplingOptions>) =>
+    sampleOn(cpu.tier, prompts, options);
 
   it("reports the log-probabilities that the whole forward pass gives its texts (prompts padded on the left)", async () => {
     const generations = await sample(PROMPTS);

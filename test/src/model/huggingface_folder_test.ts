@@ -29,7 +29,7 @@ function near(got: ArrayLike<number>, wanted: readonly number[], tolerance = par
 }
 
 describe("Hugging Face parity (transformers read our folders)", () => {
-  useCpuTier();
+  const cpu = useCpuTier();
   const { tokenizer: tokenizerJson, policy, reward } = parityModel();
   const tokenizer = loadTokenizer(tokenizerJson);
   const sequences = parity.sequences.map((ids, i) => ({
@@ -56,14 +56,22 @@ describe("Hugging Face parity (transformers read our folders)", () => {
 
   it("continuationLogProbabilities() equal the sums of its log-softmax", async () => {
     const parameters = tf.tensor1d(policy.flat);
-    const scores = await continuationLogProbabilities({ ...policy, parameters, tokenizer }, sequences);
+    const scores = await continuationLogProbabilities(
+      { tier: cpu.tier, ...policy, parameters, tokenizer },
+      sequences,
+    );
     parameters.dispose();
     near(scores.map(({ total }) => total), parity.logLikelihoods);
   });
 
   it("scoreSequences() equals AutoModelForSequenceClassification's one logit", async () => {
     const parameters = tf.tensor1d(reward.flat);
-    const scores = await scoreSequences(sequences, { ...reward, parameters, padId: tokenizer.padId });
+    const scores = await scoreSequences(sequences, {
+      tier: cpu.tier,
+      ...reward,
+      parameters,
+      padId: tokenizer.padId,
+    });
     parameters.dispose();
     near(scores, parity.rewards);
   });
@@ -71,6 +79,7 @@ describe("Hugging Face parity (transformers read our folders)", () => {
   it("generate() writes greedily what model.generate writes", async () => {
     const parameters = tf.tensor1d(policy.flat);
     const generations = await generate(policy.model, parameters, {
+      tier: cpu.tier,
       prompts: [parity.ids[0], parity.ids[2]],
       key: "0".repeat(16),
       temperature: "greedy",

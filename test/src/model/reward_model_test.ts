@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, it } from "@std/testing/bdd";
 import { keyFromSeed } from "../../../src/base/random.ts";
+import type { Tier } from "../../../src/compute/tier.ts";
 import { scoreSequences } from "../../../src/irl/learn_reward.ts";
 import { initialParameters, rewardFromPolicy } from "../../../src/model/initial_parameters.ts";
 import { type ModelShape, parameterLayout } from "../../../src/model/model_shape.ts";
@@ -17,39 +18,42 @@ const SEQUENCES = [
   { prompt: [5, 5], continuation: [4, 8, 3, 6, 0] },
 ];
 
-async function scores(flat: Float32Array, sequences = SEQUENCES): Promise<number[]> {
+async function scores(tier: Tier, flat: Float32Array, sequences = SEQUENCES): Promise<number[]> {
   const parameters = tf.tensor1d(flat);
-  const result = await scoreSequences(sequences, { model: REWARD, parameters, padId: PAD });
+  const result = await scoreSequences(sequences, { tier, model: REWARD, parameters, padId: PAD });
   parameters.dispose();
   return Array.from(result);
 }
 
 describe("rewardScores()", () => {
-  useCpuTier();
+  const cpu = useCpuTier();
 
   it("reads the last token, whatever padding stands behind it", async () => {
-    const flat = tinyParameters(REWARD), together = await scores(flat);
+    const flat = tinyParameters(REWARD), together = await scores(cpu.tier, flat);
     for (const [i, sequence] of SEQUENCES.entries()) {
-      const [alone] = await scores(flat, [sequence]);
+      const [alone] = await scores(cpu.tier, flat, [sequence]);
       assert.ok(Math.abs(alone - together[i]) < 1e-5);
     }
-    const ended = await scores(flat, [{ prompt: [3, 4, 5], continuation: [6, 7] }]);
+    const ended = await scores(cpu.tier, flat, [{ prompt: [3, 4, 5], continuation: [6, 7] }]);
     assert.ok(Math.abs(ended[0] - together[0]) > 1e-3);
   });
 
   it("permutes with its batch", async () => {
     const flat = tinyParameters(REWARD);
-    assert.deepEqual(await scores(flat, [...SEQUENCES].reverse()), (await scores(flat)).reverse());
+    assert.deepEqual(
+      await scores(cpu.tier, flat, [...SEQUENCES].reverse()),
+      (await scores(cpu.tier, flat)).reverse(),
+    );
   });
 });
 
 describe("normalisedReward()", () => {
-  useCpuTier();
+  const cpu = useCpuTier();
 
   it("scores scale · (r − shift) exactly", async () => {
-    const flat = tinyParameters(REWARD), raw = await scores(flat);
+    const flat = tinyParameters(REWARD), raw = await scores(cpu.tier, flat);
     for (const [scale, shift] of [[0.6, 0.3], [1, -4], [4, 0], [0.05, 12]]) {
-      const now = await scores(normalisedReward(REWARD, flat, { scale, shift }));
+      const now = await scores(cpu.tier, normalisedReward(REWARD, flat, { scale, shift }));
       now.forEach((value, i) => {
         const wanted = scale * (raw[i] - shift);
         assert.ok(
