@@ -1,5 +1,6 @@
 // Opens a tier once in a process of its own and tells what it is: before a run records it, and for `doctor`.
 // A process, because a native library that does not fit can end the one that loads it.
+import { fileURLToPath } from "node:url";
 import { ConfigError } from "../src/base/errors.ts";
 import { nativeEnvironment } from "../src/compute/native_environment.ts";
 import { openTier, type TierDescription, type TierOptions } from "../src/compute/tier.ts";
@@ -30,7 +31,7 @@ export async function probeTier(options: TierOptions): Promise<TierDescription> 
   return hello.started.tier;
 }
 
-const configPath = decodeURIComponent(new URL("../deno.json", import.meta.url).pathname);
+const configPath = fileURLToPath(new URL("../deno.json", import.meta.url));
 
 if (import.meta.main) {
   const write = (hello: unknown) =>

@@ -1,0 +1,136 @@
+// `deno task doctor`: what a run would find on this machine, and what is missing. Changes nothing but a file of its own.
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { chooseTier } from "../src/compute/choose_tier.ts";
+import type { TierOptions } from "../src/compute/tier.ts";
+import { tierText } from "./choose_compute.ts";
+import { type CommandTable, flag, value } from "./command_line.ts";
+import { findNatsServer } from "./fetch/nats_server.ts";
+import { findTensorflow, whyNoTensorflow } from "./fetch/tensorflow.ts";
+import { probeTier } from "./probe_tier.ts";
+import { runCommand } from "./run_command.ts";
+import { SOFTWARE_VERSION } from "./software_version.ts";
+import { cacheFolder, type Environment, runsFolder } from "./user_environment.ts";
+
+const options = z.strictObject({
+  json: flag("one JSON object on standard output"),
+  "runs-dir": value("DIR", "folder of the runs (default: runs)"),
+});
+
+export const doctorTable: CommandTable<typeof options.shape> = {
+  name: "deno task doctor",
+  summary: "Looks at this machine as a run would: compute tiers, bus, pip, disk.",
+  options,
+};
+
+/** What was looked at → what was found. */
+export type Findings = Record<string, string>;
+
+export async function examine(environment: Environment, runs: string): Promise<Findings> {
+  const cache = cacheFolder(environment);
+  const library = await attempt(() => findTensorflow(environment, cache));
+  const native = "problem" in library
+    ? library.problem
+    : library.value === undefined
+    ? whyNoTensorflow() ?? "no libtensorflow in the cache (deno task setup fetches one)"
+    : await tierState({
+      name: "native",
+      threads: availableParallelism(),
+      libraryDirectory: library.value.directory,
+    });
+  const found = "value" in library ? library.value : undefined;
+  const choice = chooseTier({ requested: "auto", nativeLibrary: found ?? { missing: native } });
+  const server = await attempt(() => findNatsServer(environment, cache));
+  return {
+    software: SOFTWARE_VERSION,
+    deno: `${Deno.version.deno}, ${Deno.build.os} ${Deno.build.arch}`,
+    cores: String(availableParallelism()),
+    native,
+    wasm: await tierState({ name: "wasm", threads: 1 }),
+    webgpu: "not built in this version",
+    tier: choice.reason,
+    pip: await pipState(),
+    nats: "problem" in server
+      ? server.problem
+      : server.value === undefined
+      ? "no nats-server (deno task setup fetches one); runs use pipes"
+      : `nats-server ${server.value.version} at ${server.value.path}`,
+    cache,
+    runs,
+    disk: diskState(runs),
+  };
+}
+
+async function tierState(options: TierOptions): Promise<string> {
+  const tier = await attempt(() => probeTier(options));
+  return "problem" in tier ? tier.problem : `opens and passes its self-test (${tierText(tier.value)})`;
+}
+
+async function pipState(): Promise<string> {
+  for (const [program, ...args] of [["pip3"], ["pip"], ["python3", "-m", "pip"]]) {
+    const run = await attempt(() =>
+      new Deno.Command(program, { args: [...args, "--version"], stdin: "null" }).output()
+    );
+    if ("value" in run && run.value.success) {
+      return new TextDecoder().decode(run.value.stdout).split(" from ")[0].trim();
+    }
+  }
+  return "none: libraries cannot be fetched";
+}
+
+/** How long an event takes to be on disk, which every event of a run waits for. */
+function diskState(runs: string): string {
+  const folder = existing(runs);
+  const path = join(folder, `.doctor-${crypto.randomUUID()}`);
+  try {
+    using file = Deno.openSync(path, { createNew: true, write: true });
+    const times = Array.from({ length: 20 }, () => {
+      const started = performance.now();
+      file.writeSync(new Uint8Array(1000));
+      file.syncDataSync();
+      return performance.now() - started;
+    });
+    times.sort((a, b) => a - b);
+    return `"${folder}" takes an event in ${times[10].toFixed(1)} ms (median of 20 writes with fdatasync)`;
+  } catch (error) {
+    return `"${folder}" cannot be written: ${error instanceof Error ? error.message : error}`;
+  } finally {
+    try {
+      Deno.removeSync(path);
+    } catch {
+      // It was never there.
+    }
+  }
+}
+
+/** The folder, or the nearest one above it that exists. */
+function existing(folder: string): string {
+  try {
+    if (Deno.statSync(folder).isDirectory) return folder;
+  } catch {
+    // It comes with the first run.
+  }
+  const above = join(folder, "..");
+  return above === folder ? folder : existing(above);
+}
+
+type Attempt<Value> = { value: Value } | { problem: string };
+
+async function attempt<Value>(work: () => Value | Promise<Value>): Promise<Attempt<Value>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+if (import.meta.main) {
+  await runCommand(doctorTable, async ({ options }) => {
+    const environment = Deno.env.toObject();
+    const findings = await examine(environment, runsFolder(options["runs-dir"], environment));
+    const lines = Object.entries(findings).map(([name, found]) => `${name.padEnd(9)} ${found}`);
+    console.log(options.json ? JSON.stringify(findings, undefined, 2) : lines.join("\n"));
+    return 0;
+  });
+}

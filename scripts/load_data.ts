@@ -1,0 +1,203 @@
+// Reads a run's data files, prepares the rows and puts them into the artifact store: all before RunStarted is recorded.
+// Every bad file, row or length is an error here, not in the middle of the run.
+import { basename } from "node:path";
+import type { EventData, RunConfig } from "../events/mod.ts";
+import { sha256 } from "../src/base/canonical.ts";
+import { ConfigError } from "../src/base/errors.ts";
+import { encodeJsonLines } from "../src/base/json_lines.ts";
+import type { ArtifactStore } from "../src/base/ports.ts";
+import { keyFromSeed, splitKey } from "../src/base/random.ts";
+import { goldFor } from "../src/data/gold.ts";
+import { decodeUtf8 } from "../src/data/parse_json_lines.ts";
+import { type PreparedData, prepareE2e, prepareMadeUp, prepareOwn } from "../src/data/prepare_data.ts";
+import { type FieldMapping, parseDemonstrations } from "../src/data/read_demonstrations.ts";
+import { parsePreferences } from "../src/data/read_preferences.ts";
+import type { Demonstration, PreferencePair } from "../src/data/rows.ts";
+import { buildTokenizer } from "../src/data/tokenizer_json.ts";
+import { loadTokenizer, type WordTokenizer } from "../src/data/word_tokenizer.ts";
+
+export interface DataFiles {
+  data?: string;
+  evaluationData?: string;
+  preferences?: string;
+  fields: FieldMapping;
+}
+
+export interface LoadedData {
+  rows: PreparedData;
+  preferences?: readonly PreferencePair[];
+  gold: EventData<"DemonstrationsLoaded">["gold"];
+  /** Text of the tokenizer.json that was built from the rows. */
+  tokenizer: string;
+  vocabularySize: number;
+  /** sha256 of every file that was read, by role. */
+  sources: Record<string, string>;
+  /** Lines for people about what was passed over. */
+  notes: string[];
+}
+
+/** Reads and prepares everything; writes nothing. Throws ConfigError or SchemaError. */
+export async function loadData(config: RunConfig, files: DataFiles): Promise<LoadedData> {
+  checkFiles(config, files);
+  const data = await readRows(files.data, "data", files.fields);
+  const held = await readRows(files.evaluationData, "eval-data", files.fields);
+  const labelled = await readPairs(files.preferences);
+  const rows = prepareRows(config, { data: data?.rows, held: held?.rows });
+  const { demonstrations, prompts } = rows;
+  const tokenizer = buildTokenizer({ demonstrations, prompts, minCount: config.tokenizer.minCount });
+  const words = loadTokenizer(tokenizer);
+  checkLengths(config, rows, { words, file: files.data });
+  const { kind } = config.task;
+  return {
+    rows: { ...rows, counts: { ...rows.counts, ...labelled?.counts } },
+    preferences: labelled?.pairs,
+    gold: kind === "own" ? null : { name: kind, version: goldFor(kind).version },
+    tokenizer,
+    vocabularySize: words.vocabularySize,
+    sources: {
+      ...(data && { data: data.hash }),
+      ...(held && { evaluation: held.hash }),
+      ...(labelled && { preferences: labelled.hash }),
+    },
+    notes: labelled?.notes ?? [],
+  };
+}
+
+/** The event's data; every artifact is durable when it returns. */
+export async function storeData(
+  { rows, preferences, gold, tokenizer, vocabularySize, sources }: LoadedData,
+  artifacts: ArtifactStore,
+): Promise<EventData<"DemonstrationsLoaded">> {
+  const put = (list: readonly unknown[]) => artifacts.put(encodeJsonLines(list));
+  return {
+    v: 1,
+    sources,
+    counts: rows.counts,
+    demonstrations: await put(rows.demonstrations),
+    prompts: await put(rows.prompts),
+    evaluation: await put(rows.evaluation),
+    preferences: preferences === undefined ? null : await put(preferences),
+    tokenizer: await artifacts.put(new TextEncoder().encode(tokenizer)),
+    numDemonstrations: rows.demonstrations.length,
+    numPrompts: rows.prompts.length,
+    numEvaluationPrompts: rows.evaluation.length,
+    vocabularySize,
+    gold,
+  };
+}
+
+/** What a kind of task needs, and what makes no sense with it. */
+export function checkFiles({ preset, task }: RunConfig, { data, evaluationData }: DataFiles): void {
+  if (task.kind === "made-up") {
+    if (data === undefined && evaluationData === undefined) return;
+    throw new ConfigError(
+      `Choose --preset own or --set task.kind=own to learn from a file: the preset "${preset}" makes its data up`,
+    );
+  }
+  if (data !== undefined) return;
+  if (task.kind === "own") throw new ConfigError("Give --data FILE: your demonstrations as JSON Lines");
+  throw new ConfigError(
+    "Give --data FILE and --eval-data FILE: the E2E NLG data set (Novikova, Dušek and Rieser; licence CC BY-SA 4.0) is not " +
+      "part of this software; its public home is github.com/tuetschek/e2e-dataset",
+  );
+}
+
+function prepareRows(
+  { task, seed }: RunConfig,
+  { data, held }: { data?: readonly Demonstration[]; held?: readonly Demonstration[] },
+): PreparedData {
+  const key = splitKey(keyFromSeed(seed), "task");
+  const numDemonstrations = task.demonstrations ?? undefined;
+  switch (task.kind) {
+    case "made-up": {
+      if (numDemonstrations === undefined) {
+        throw new ConfigError("Set task.demonstrations to a number: the made-up task has no end");
+      }
+      const prompts = Math.max(task.prompts ?? 0, numDemonstrations);
+      const { evaluationPrompts } = task;
+      return prepareMadeUp({ key, demonstrations: numDemonstrations, prompts, evaluationPrompts });
+    }
+    case "e2e":
+      return prepareE2e({
+        train: data ?? [],
+        dev: held,
+        key,
+        numDemonstrations: numDemonstrations ?? Infinity,
+        maxSlots: task.maxSlots,
+        maxCompletionCharacters: task.maxCompletionCharacters,
+        numEvaluationPrompts: task.evaluationPrompts,
+        clean: task.cleanDemonstrations,
+      });
+    case "own":
+      return prepareOwn({
+        rows: data ?? [],
+        evaluationRows: held,
+        key,
+        evaluationShare: task.evaluationShare,
+        numEvaluationPrompts: task.evaluationPrompts,
+        numDemonstrations,
+      });
+    default:
+      return task.kind satisfies never;
+  }
+}
+
+async function readRows(file: string | undefined, option: string, fields: FieldMapping) {
+  if (file === undefined) return undefined;
+  const { text, hash } = await readText(file, option);
+  return { rows: parseDemonstrations(text, { file, fields }), hash };
+}
+
+/** Labelled pairs as they come are seldom whole; which rows are left out is said and counted. */
+async function readPairs(file: string | undefined) {
+  if (file === undefined) return undefined;
+  const { text, hash } = await readText(file, "preferences");
+  const { pairs, skippedLines } = parsePreferences(text, { file, invalidRows: "skip" });
+  const shown = skippedLines.slice(0, 10).join(", ") + (skippedLines.length > 10 ? ", …" : "");
+  const note = `${
+    basename(file)
+  }: ${skippedLines.length} rows without a full pair are left out (lines ${shown})`;
+  return {
+    pairs,
+    hash,
+    counts: { preferencePairs: pairs.length, droppedPreferences: skippedLines.length },
+    notes: skippedLines.length === 0 ? [] : [note],
+  };
+}
+
+async function readText(path: string, option: string): Promise<{ text: string; hash: string }> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (cause) {
+    const reason = cause instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : cause instanceof Error
+      ? cause.message
+      : String(cause);
+    throw new ConfigError(`Give --${option} a file that can be read: "${path}": ${reason}`, { cause });
+  }
+  return { text: decodeUtf8(bytes, path), hash: sha256(bytes) };
+}
+
+/** Everything must fit the context: a demonstration with its end, a prompt with at least one word behind it. */
+function checkLengths(
+  { model }: RunConfig,
+  { demonstrations, prompts, evaluation }: PreparedData,
+  { words, file = "the made-up task" }: { words: WordTokenizer; file?: string },
+): void {
+  const length = (text: string) => words.encode(text).length;
+  const full = ({ prompt, completion }: Demonstration) => length(prompt) + length(completion) + 1;
+  const held = evaluation.flatMap(({ prompt, completions }) =>
+    completions.map((completion) => full({ prompt, completion }))
+  );
+  const alone = [...prompts, ...evaluation.map(({ prompt }) => prompt)].map((prompt) => length(prompt) + 1);
+  const lengths = demonstrations.map(full);
+  const longest = [...lengths, ...held, ...alone].reduce((a, b) => Math.max(a, b), 0);
+  if (longest <= model.maxPositions) return;
+  const numLonger = lengths.filter((tokens) => tokens > model.maxPositions).length;
+  throw new ConfigError(
+    `Raise the context with --set model.maxPositions=${longest}, or shorten the rows: in "${file}" a prompt with its ` +
+      `completion takes up to ${longest} tokens, the context has ${model.maxPositions} (${numLonger} demonstrations are longer)`,
+  );
+}

@@ -1,0 +1,19 @@
+// What a process and its compute Worker say to each other. Both sides are of the same version, and messages are plain data.
+import type { Command, ResultMeta } from "../events/mod.ts";
+import type { Progress } from "../src/base/ports.ts";
+import type { TierDescription, TierOptions } from "../src/compute/tier.ts";
+
+/** What a Worker is opened with: its tier, and the run's folder for artifacts. */
+export interface WorkerSettings {
+  tier: TierOptions;
+  folder: string;
+}
+
+export type ToWorker = { open: WorkerSettings } | { run: Command; number: number };
+
+export type FromWorker =
+  | { opened: TierDescription }
+  | { progress: Progress; number: number }
+  | { data: unknown; meta: ResultMeta; number: number }
+  /** Of the opening when there is no number. An error's class does not survive the way, its name does. */
+  | { error: { name: string; message: string }; number?: number };
