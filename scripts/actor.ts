@@ -7,6 +7,7 @@ import { createPipeActorBus } from "../src/bus/pipe_actor_bus.ts";
 import type { ActorBus } from "../src/bus/port.ts";
 import { intervalTimer } from "./actor_crew.ts";
 import { ACTOR_VARIABLE, type ActorHello, ActorSettings } from "./actor_settings.ts";
+import { exitNow, prepareExit } from "./exit_now.ts";
 import { type OpenCompute, openWorkerCompute } from "./worker_compute.ts";
 import type { WorkerSettings } from "./worker_protocol.ts";
 
@@ -17,6 +18,7 @@ export async function runActor(
   const settings = ActorSettings.parse(JSON.parse(Deno.env.get(ACTOR_VARIABLE) ?? "null"));
   // Ctrl-C reaches every process of the terminal; what it means is decided by the parent.
   Deno.addSignalListener("SIGINT", () => {});
+  if (settings.worker.tier.name === "native") prepareExit();
   const bus = await openBus(settings);
   let open: OpenCompute;
   try {
@@ -40,10 +42,10 @@ export async function runActor(
 async function openBus({ role, run, bus }: ActorSettings): Promise<ActorBus> {
   if (bus.kind === "pipe") {
     const pipe = createPipeActorBus(role, { input: Deno.stdin.readable, output: Deno.stdout.writable });
-    void pipe.ended.then(() => Deno.exit(0));
+    void pipe.ended.then(() => exitNow(0));
     return pipe;
   }
-  void waitForEnd(Deno.stdin.readable).then(() => Deno.exit(0));
+  void waitForEnd(Deno.stdin.readable).then(() => exitNow(0));
   return await createNatsActorBus({ url: bus.url, token: bus.token, run, role });
 }
 
@@ -61,9 +63,9 @@ function say(hello: ActorHello): void {
 
 if (import.meta.main) {
   try {
-    Deno.exit(await runActor());
+    exitNow(await runActor());
   } catch (error) {
     console.error(error instanceof Error ? `${error.name}: ${error.message}` : error);
-    Deno.exit(1);
+    exitNow(1);
   }
 }

@@ -15,6 +15,7 @@ import { ChildCrew } from "./child_crew.ts";
 import { type BusName, isInProcess, openRunBus } from "./choose_bus.ts";
 import { checkSameTier, type ChosenCompute, tierText } from "./choose_compute.ts";
 import { CoordinatorShell } from "./coordinator_shell.ts";
+import { prepareExit } from "./exit_now.ts";
 import { InProcessCrew } from "./in_process_crew.ts";
 import { nextSteps, resumeHint } from "./next_steps.ts";
 import type { RunContext } from "./run_context.ts";
@@ -123,7 +124,7 @@ async function assembleTeam(
 ): Promise<Team> {
   const worker = { tier: compute.options, folder };
   if (isInProcess(options.bus, options.inProcess)) {
-    if (compute.options.name === "native") setNativeEnvironment();
+    if (compute.options.name === "native") prepareForNative();
     const memory = createMemoryBus();
     return {
       bus: memory.coordinator,
@@ -154,7 +155,8 @@ async function assembleTeam(
 }
 
 /** What the library reads when it is loaded. What glibc reads takes effect only in processes that start with it. */
-function setNativeEnvironment(): void {
+function prepareForNative(): void {
+  prepareExit();
   for (const [name, text] of Object.entries(nativeEnvironment())) Deno.env.set(name, text);
 }
 

@@ -1,6 +1,7 @@
 // How every command starts and ends: arguments by its table, one clear line for an error, an exit code that scripts can use.
 import type { z } from "zod";
 import { exitCode } from "../src/base/errors.ts";
+import { exitNow } from "./exit_now.ts";
 import { type CommandLine, type CommandTable, helpText, parseCommandLine } from "./command_line.ts";
 
 /** Runs a command with the process's arguments and ends the process. `main` returns the exit code. */
@@ -8,7 +9,7 @@ export async function runCommand<Shape extends z.ZodRawShape>(
   table: CommandTable<Shape>,
   main: (line: CommandLine<z.output<z.ZodObject<Shape>>>) => Promise<number> | number,
 ): Promise<never> {
-  Deno.exit(await commandCode(table, main));
+  exitNow(await commandCode(table, main));
 }
 
 async function commandCode<Shape extends z.ZodRawShape>(

@@ -3,6 +3,7 @@ import type { Clock } from "../src/base/clock.ts";
 import type { TierDescription, TierOptions } from "../src/compute/tier.ts";
 import type { LogRecord } from "../src/store/event_log.ts";
 import type { Moment } from "./coordinator_shell.ts";
+import { exitNow } from "./exit_now.ts";
 import { openTerminal, processStream, type Terminal } from "./terminal.ts";
 import type { Environment } from "./user_environment.ts";
 import type { OpenCompute } from "./worker_compute.ts";
@@ -55,7 +56,7 @@ function catchSignals(): Promise<Interruption> {
   const listen = (signal: Deno.Signal, reason: Interruption) =>
     Deno.addSignalListener(signal, () => {
       const now = performance.now();
-      if (firstAtMs !== undefined && now - firstAtMs > SAME_SIGNAL_MS) Deno.exit(INTERRUPTED_CODE);
+      if (firstAtMs !== undefined && now - firstAtMs > SAME_SIGNAL_MS) exitNow(INTERRUPTED_CODE);
       firstAtMs ??= now;
       resolve(reason);
     });

@@ -9,6 +9,7 @@ const demo: RunConfigInput = {
   preset: "demo",
   task: { kind: "made-up" },
   policy: { temperature: 0.8, steps: 120 },
+  evaluation: { samplesPerPrompt: 4 },
 };
 
 /** Human restaurant descriptions (E2E NLG), read from files that the user names. */
