@@ -22,6 +22,7 @@ export const ActorSettings = z.strictObject({
       name: z.enum(["native", "webgpu", "wasm", "cpu"]),
       threads: z.number().int().positive(),
       libraryDirectory: z.string().optional(),
+      variant: z.enum(["xla", "eager"]).optional(),
     }),
   }),
 });

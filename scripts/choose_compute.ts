@@ -56,7 +56,12 @@ export async function recordedCompute(recorded: TierRecord, wishes: ComputeWishe
       `Leave out --threads ${threads}: the run goes on with its ${recorded.threads}, or its numbers would change`,
     );
   }
-  const same = { ...wishes, requested: recorded.name, threads: recorded.threads };
+  const same = {
+    ...wishes,
+    requested: recorded.name,
+    threads: recorded.threads,
+    variant: variantOf(recorded),
+  };
   const library = await searchLibrary(same);
   const compute = await proved(
     { name: recorded.name, reason: `${recorded.name}: as recorded` },
@@ -84,14 +89,20 @@ export function tierText({ name, variant, threads, engine }: TierDescription): s
 async function proved(
   choice: { name: TierName; reason: string },
   library: NativeLibrarySearch,
-  { threads, probe }: ComputeWishes,
+  { threads, probe, variant }: ComputeWishes & Pick<TierOptions, "variant">,
 ): Promise<ChosenCompute> {
   const options: TierOptions = {
     name: choice.name,
     threads: threads ?? defaultThreads(choice.name),
     ...(choice.name === "native" && "directory" in library ? { libraryDirectory: library.directory } : {}),
+    ...(variant === undefined ? {} : { variant }),
   };
   return { options, description: await (probe ?? probeTier)(options), reason: choice.reason };
+}
+
+/** Only the native tier has variants to choose from. */
+function variantOf({ name, variant }: TierRecord): TierOptions["variant"] {
+  return name === "native" && (variant === "eager" || variant === "xla") ? variant : undefined;
 }
 
 function defaultThreads(name: TierName): number {

@@ -1,8 +1,11 @@
-// A process on the native tier for the tests: trains a little and prints, as one line of JSON, a digest of the parameters
-// and the share of the CPU time that each busy thread had in large products. Arguments: threads, variant, folder of the library.
+// A process on the native tier for the tests: trains and draws a little and prints, as one line of JSON, a digest of what it
+// got and the share of the CPU time that each busy thread had in large products. Arguments: threads, variant, folder of the library.
 import * as tf from "@tensorflow/tfjs-core";
 import { sha256 } from "../../../src/base/canonical.ts";
+import { keyFromSeed } from "../../../src/base/random.ts";
 import { openTier } from "../../../src/compute/tier.ts";
+import { generate } from "../../../src/model/generate.ts";
+import { EOS, PAD, TINY_SHAPE, tinyParameters } from "../../support/tiny_model.ts";
 import { made } from "./tier_cases.ts";
 
 const [threads, variant, libraryDirectory] = Deno.args;
@@ -30,7 +33,21 @@ for (let i = 0; i < 8; i++) {
   weights = next;
 }
 const values = await weights.data();
-const digest = sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+const policy = tf.tensor1d(tinyParameters());
+const texts = await generate(TINY_SHAPE, policy, {
+  tier,
+  prompts: [[3, 4, 5], [8], [5, 5]],
+  key: keyFromSeed(1),
+  temperature: 0.8,
+  maxNewTokens: 20,
+  padId: PAD,
+  eosId: EOS,
+  forbidden: [PAD],
+});
+policy.dispose();
+const digest = sha256(
+  sha256(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)) + JSON.stringify(texts),
+);
 
 const before = ticksOfThreads();
 const big = tf.ones([1024, 1024]);
