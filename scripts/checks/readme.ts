@@ -1,6 +1,8 @@
-// Parts of README that are generated from the code, between markers: file map, equation index, event index, configuration.
+// Parts of README that are generated from the code, between markers: state diagram, file map, equation index, event index, configuration.
 // `deno task readme` rewrites them; the check fails when they are not current.
 import { z } from "zod";
+import { irlCoordinator } from "../../actors/irl_coordinator.ts";
+import { stateDiagram } from "../../actors/state_diagram.ts";
 import { RUN_EVENTS, RunConfig } from "../../events/mod.ts";
 import { equationIndex } from "./equations.ts";
 import type { SourceFile } from "./source_files.ts";
@@ -72,6 +74,7 @@ function configTable(): string {
 /** README with its generated parts renewed. */
 export function renewedReadme(text: string, files: readonly SourceFile[]): string {
   const parts: Record<string, string> = {
+    "state diagram": "```mermaid\n" + stateDiagram(irlCoordinator).trim() + "\n```",
     "file map": fileMap(files),
     "equation index": equationTable(files),
     "event index": eventTable(),

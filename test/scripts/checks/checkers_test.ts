@@ -47,6 +47,6 @@ describe("topLevelViolations()", () => {
 
 describe("renewedReadme()", () => {
   it("refuses a README whose markers are gone", () => {
-    assert.throws(() => renewedReadme("# nothing", []), /lacks the markers of "file map"/);
+    assert.throws(() => renewedReadme("# nothing", []), /lacks the markers of "state diagram"/);
   });
 });
