@@ -93,7 +93,9 @@ async function sampleTexts(
       prompts: prompts.map((prompt) => policy.tokenizer.encode(prompt)),
       key: splitKey(command.key, decoding),
       temperature: DECODINGS[decoding],
-      ...settings,
+      maxNewTokens: settings.maxNewTokens,
+      batchSize: settings.batchSize,
+      samplesPerPrompt: repeats,
     });
     generations.forEach(({ tokens }, i) => {
       const text = policy.tokenizer.decode(tokens), prompt = prompts[i];

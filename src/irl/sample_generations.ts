@@ -76,7 +76,7 @@ export interface BatchedSampling {
   temperature: number | "greedy";
   maxNewTokens: number;
   batchSize: number;
-  /** So many prompts in a row are the same. @default 1 */
+  /** Hint: so many prompts in a row are the same. @default 1 */
   samplesPerPrompt?: number;
 }
 

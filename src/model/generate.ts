@@ -27,7 +27,7 @@ export interface SamplingOptions {
   eosId: number;
   /** Token ids that are never drawn. */
   forbidden: readonly number[];
-  /** So many prompts in a row are the same; a compiled program then runs it once. @default 1 */
+  /** Hint: so many prompts in a row are the same. Where they are, a compiled program runs each once. @default 1 */
   samplesPerPrompt?: number;
   /** Rows that a compiled program is made for, if more than there are prompts: fewer programs. */
   rows?: number;

@@ -84,16 +84,21 @@ function programFor(
 ): Program {
   const longest = Math.max(...prompts.map((prompt) => prompt.length));
   const wanted = 2 ** Math.ceil(Math.log2(Math.max(prompts.length, rows, LEAST_ROWS)));
-  const isEven = wanted % samplesPerPrompt === 0 && prompts.length % samplesPerPrompt === 0;
+  const isShared = wanted % samplesPerPrompt === 0 && prompts.length % samplesPerPrompt === 0 &&
+    prompts.every((prompt, row) => areEqual(prompt, prompts[row - row % samplesPerPrompt]));
   return {
     model,
     rows: wanted,
-    samples: isEven ? samplesPerPrompt : 1,
+    samples: isShared ? samplesPerPrompt : 1,
     width: PROMPT_MULTIPLE * Math.ceil(Math.max(1, longest - 1) / PROMPT_MULTIPLE),
     steps: TOKENS_MULTIPLE * Math.ceil(maxNewTokens / TOKENS_MULTIPLE),
     padId,
     eosId,
   };
+}
+
+function areEqual(first: readonly number[], second: readonly number[]): boolean {
+  return first === second || first.length === second.length && first.every((id, i) => id === second[i]);
 }
 
 /** All arguments of a program but the parameters, in order. Rows beyond the prompts are done from the start. */

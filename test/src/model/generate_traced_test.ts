@@ -54,6 +54,14 @@ describe(`generate() as one program${skip ? ` (skipped: ${skip})` : ""}`, () => 
     });
   };
 
+  it(
+    "is right when the hint of samplesPerPrompt is wrong: each row continues its own prompt",
+    { skip },
+    async () => {
+      assertAlike(await sample({ samplesPerPrompt: 2 }), await sample());
+    },
+  );
+
   it("draws what it draws without compilation: tokens, ends and log-probabilities", { skip }, async () => {
     for (let seed = 0; seed < 4; seed++) {
       const options = { key: keyFromSeed(seed) };
