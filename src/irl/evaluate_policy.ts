@@ -47,8 +47,12 @@ export async function evaluatePolicy(command: EvaluatePolicy, ports: StepPorts):
     // The same SFT pairs in every iteration: their key depends on the SFT model and the prompts alone.
     const pairKey = sha256(command.reference + command.evaluation).slice(0, 16);
     const before = await sftTexts(ports, reference, { command, evaluation, key: pairKey });
-    const samples: SampleText[] = texts.filter((text) => text.decoding === "tempered").slice(0, SHOWN_SAMPLES)
-      .map(({ prompt, text }, i) => ({ prompt, policy: text, sft: before.tempered[i] }));
+    const tempered = texts.filter((text) => text.decoding === "tempered");
+    const samples = evaluation.slice(0, SHOWN_SAMPLES).map(({ prompt }, i): SampleText => ({
+      prompt,
+      policy: tempered[i * command.settings.samplesPerPrompt].text,
+      sft: before.tempered[i],
+    }));
     const reward = command.reward === null
       ? null
       : await measureReward(ports, { command, evaluation, gold, texts, pairs: before.pairs, tokenizer });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { encodeJsonLines } from "../../../src/base/json_lines.ts";
+import { evaluatedTextSchema, storedRows } from "../../../src/data/stored_rows.ts";
 import { evaluatePolicy } from "../../../src/irl/evaluate_policy.ts";
 import { encodeModel } from "../../../src/model/checkpoint.ts";
 import { initialParameters } from "../../../src/model/initial_parameters.ts";
@@ -19,6 +20,23 @@ describe("evaluatePolicy()", () => {
     assert.equal(data.samples.length, 3);
     assert.deepEqual(Object.keys(data.reward ?? {}), ["margin"]);
     assert.equal(data.policy.slotErrorRate, undefined);
+  });
+
+  it("shows the first prompts and decodes each greedily once, however many samples a prompt has", async () => {
+    const { ports, evaluatePolicy: command } = await stepFixture(cpu.tier);
+    const once = command(), settings = { ...once.settings, samplesPerPrompt: 4 };
+    const evaluated = async (data: { texts: string }) =>
+      storedRows(await ports.artifacts.get(data.texts), evaluatedTextSchema);
+    const { data } = await evaluatePolicy({ ...once, settings }, ports);
+    const prompts = DEMONSTRATIONS.slice(0, 4).map(({ prompt }) => prompt);
+    assert.deepEqual(data.samples.map(({ prompt }) => prompt), prompts.slice(0, 3));
+    const greedy = (await evaluated(data)).filter(({ decoding }) => decoding === "greedy");
+    const before = await evaluated((await evaluatePolicy(once, ports)).data);
+    assert.deepEqual(greedy, before.filter(({ decoding }) => decoding === "greedy"));
+    assert.equal(
+      (await evaluated(data)).filter(({ decoding }) => decoding === "sampled").length,
+      4 * prompts.length,
+    );
   });
 
   it("is −log π per held-out token: for a policy with all logits equal, ln V", async () => {
