@@ -24,10 +24,16 @@ import type { LogRecord } from "../../src/store/event_log.ts";
 import { openMemoryLog } from "../../src/store/memory_log.ts";
 import { answerOf, fabricatedDigest } from "./fabricated_answers.ts";
 
+/** Tests count this run's events, so its sizes do not follow the preset. */
+const FABRICATED = {
+  ...PRESETS.tiny,
+  supervised: { epochs: 8, batchSize: 32, warmupSteps: 4, chunkSteps: 24 },
+};
+
 export interface FabricatedRunOptions {
   /** @default "tiny-1" */
   run?: string;
-  /** @default the preset "tiny" */
+  /** @default the preset "tiny" with a fixed number of supervised steps */
   config?: RunConfigInput;
   /** Without a gold measure; with labelled pairs. @default false */
   ownData?: boolean;
@@ -49,7 +55,7 @@ export interface FabricatedIncident {
 /** A whole run, or up to an incident that is not resumed. */
 export function fabricatedRun(options: FabricatedRunOptions = {}): LogRecord[] {
   const writer = new RunWriter(options.run ?? "tiny-1");
-  const config = RunConfig.parse(options.config ?? PRESETS.tiny);
+  const config = RunConfig.parse(options.config ?? FABRICATED);
   writer.append({ type: "RunStarted", id: writer.idOf("start"), data: startedData(config) });
   const loaded = loadedData(config, options.ownData ?? false);
   writer.append({ type: "DemonstrationsLoaded", id: writer.idOf("load"), data: loaded });
