@@ -89,6 +89,9 @@ export const ModelConfig = z.strictObject({
     about: "standard deviation of initial weights",
     source: "GPT-NeoX",
   }),
+}).refine(({ hiddenSize, numHeads }) => hiddenSize % numHeads === 0, {
+  path: ["numHeads"],
+  message: "must divide model.hiddenSize: every head gets as many features",
 }).prefault({});
 
 const optimiserFields = {

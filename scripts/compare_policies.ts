@@ -11,6 +11,8 @@ const NAMES = { sampled: "T = 1", tempered: "T = 0.5", greedy: "greedy" };
 
 /** Slot error rate of each prompt by `decoding/prompt`, for the first and the last evaluated policy of a run. */
 export interface RunErrors {
+  /** Digest of the last policy's texts: equal for equal runs. */
+  texts: string;
   sft: ReadonlyMap<string, number>;
   last: ReadonlyMap<string, number>;
 }
@@ -53,11 +55,16 @@ export async function readRunErrors(
   }
   const read = async (digest: string) =>
     errorsByPrompt(storedRows(await artifacts.get(digest), evaluatedTextSchema));
-  return { sft: await read(first.texts), last: await read(last.texts) };
+  return { texts: last.texts, sft: await read(first.texts), last: await read(last.texts) };
 }
 
-/** Pools runs: one pair per prompt and run. Throws ConfigError where there is no gold measure. */
+/** Pools runs: one pair per prompt and run. Throws ConfigError where there is no gold measure, or one run stands twice. */
 export function comparePolicies(runs: readonly RunErrors[]): Comparison[] {
+  if (new Set(runs.map(({ texts }) => texts)).size < runs.length) {
+    throw new ConfigError(
+      "Give runs of different seeds: two of these wrote the same texts, and would count twice",
+    );
+  }
   return DECODINGS.map((decoding) => {
     const sft: number[] = [], last: number[] = [];
     for (const run of runs) {

@@ -59,8 +59,30 @@ export async function loadData(config: RunConfig, files: DataFiles): Promise<Loa
       ...(held && { evaluation: held.hash }),
       ...(labelled && { preferences: labelled.hash }),
     },
-    notes: labelled?.notes ?? [],
+    notes: [...labelled?.notes ?? [], ...unknownNotes(rows, words, config)],
   };
+}
+
+/** Above this share of unknown words a policy cannot learn to write the texts: a person should know. */
+const MANY_UNKNOWN = 0.05;
+
+function unknownNotes(
+  { demonstrations }: PreparedData,
+  words: WordTokenizer,
+  { tokenizer: { minCount } }: RunConfig,
+): string[] {
+  const tokens = demonstrations.flatMap(({ completion }) => words.encode(completion));
+  const share = tokens.filter((id) => id === words.unkId).length / Math.max(1, tokens.length);
+  if (share <= MANY_UNKNOWN) return [];
+  const advice = minCount > 1
+    ? "lower tokenizer.minCount with --set, or give more demonstrations"
+    : "give other texts";
+  return [
+    `${
+      Math.round(100 * share)
+    } % of the words of the demonstrations occur fewer than ${minCount} times and are unknown to ` +
+    `the word tokenizer, which is built from them: ${advice}`,
+  ];
 }
 
 /** The event's data; every artifact is durable when it returns. */

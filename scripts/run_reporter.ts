@@ -49,7 +49,7 @@ function linesAfter(records: readonly LogRecord[], width: number): string[] {
   const { iteration } = event.data;
   const run = projectRun(records);
   const samples = run.iterations.find((facts) => facts.iteration === iteration)?.evaluation?.samples ?? [];
-  const now = iteration === 0 ? "the same, for now" : `iteration ${iteration}`;
+  const now = iteration === 0 ? "SFT, drawn again" : `iteration ${iteration}`;
   const left = secondsLeft(run);
   return [
     "",

@@ -1,29 +1,17 @@
 // Algorithm 1 of the paper as a plain loop: supervised fine-tuning, then K times generate → learn reward → optimise policy →
 // evaluate. The same step functions as the actors call, without actors, bus, log or clock: read this file first. It is also
 // the oracle of the actor system: a test runs both on the smallest preset and requires equal event data and digests.
-import {
-  type Command,
-  type EventData,
-  eventId,
-  type EventType,
-  type Place,
-  type PlaceStep,
-  type RunConfig,
-  type RunEvent,
-  type TierRecord,
-} from "../../events/mod.ts";
+import type { Command, EventData, RunConfig, RunEvent, TierRecord } from "../../events/mod.ts";
 import { keyFromSeed } from "../base/random.ts";
 import type { Digest } from "../base/ports.ts";
 import { evaluatePolicy } from "./evaluate_policy.ts";
 import { learnReward } from "./learn_reward.ts";
 import { optimisePolicy } from "./optimise_policy.ts";
-import { chunksOf, numRewardSteps, numSupervisedSteps, stepKey } from "./plan_steps.ts";
+import { openJournal } from "./event_journal.ts";
+import { chunksOf, numRewardSteps, numSupervisedSteps } from "./plan_steps.ts";
 import { sampleGenerations } from "./sample_generations.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
 import { tuneSupervised } from "./tune_supervised.ts";
-
-/** The name that commands carry here; results do not depend on it. */
-const RUN = "algorithm1";
 
 export interface Algorithm1Input {
   config: RunConfig;
@@ -35,28 +23,8 @@ export interface Algorithm1Input {
 
 /** Runs the algorithm to its end and returns what happened, in order. */
 export async function algorithm1(input: Algorithm1Input, ports: StepPorts): Promise<RunEvent[]> {
-  const { config, data } = input, key = keyFromSeed(config.seed), events: RunEvent[] = [];
-  const record = <Type extends EventType>(
-    type: Type,
-    place: Partial<Place> & { step: PlaceStep },
-    value: EventData<Type>,
-  ) => {
-    // The union's members differ in `data` by `type`; here both come from the same type parameter.
-    const id = eventId(RUN, { iteration: 0, shard: 0, chunk: 0, ...place });
-    events.push({ type, id, data: value } as Extract<RunEvent, { type: Type }>);
-    return value;
-  };
-  const base = (iteration: number, step: PlaceStep, shard = 0) => ({
-    v: 1 as const,
-    id: eventId(RUN, { iteration, step, shard, chunk: 0 }),
-    run: RUN,
-    iteration,
-    shard,
-    chunk: 0,
-    attempt: 1,
-    key: stepKey(key, iteration, step, shard),
-    tokenizer: data.tokenizer,
-  });
+  const { config, data } = input, key = keyFromSeed(config.seed);
+  const { events, record, base } = openJournal(key, data.tokenizer);
   record("RunStarted", { step: "start" }, { v: 1, config, key, tier: input.tier, software: input.software });
   record("DemonstrationsLoaded", { step: "load" }, data);
 
@@ -111,7 +79,8 @@ export async function algorithm1(input: Algorithm1Input, ports: StepPorts): Prom
       record("GenerationsSampled", { iteration, step: "generate", shard }, sampled.data);
       generations.push(sampled.data.generations);
     }
-    // Reward alignment: Eq. (11) on (demonstration, generation) pairs.
+    // Reward alignment: Eq. (11) on (demonstration, generation) pairs. The network goes on from R_{k−1} as it was trained
+    // (`raw`); the policy sees it in its calibrated unit, with mean 0 on demonstrations (`reward`).
     const previousReward: Digest | null = raw;
     const learned: EventData<"RewardLearned"> = await inChunks(
       {

@@ -37,8 +37,8 @@ describe("errorsByPrompt()", () => {
 
 describe("comparePolicies()", () => {
   it("pools runs, one pair per prompt and run", () => {
-    const run = { sft: errorsByPrompt(all([2, 2])), last: errorsByPrompt(all([0, 1])) };
-    for (const { sft, last, difference } of comparePolicies([run, run])) {
+    const run = { texts: "a", sft: errorsByPrompt(all([2, 2])), last: errorsByPrompt(all([0, 1])) };
+    for (const { sft, last, difference } of comparePolicies([run, { ...run, texts: "b" }])) {
       assert.deepEqual({ sft, last, mean: difference.mean, pairs: difference.pairs }, {
         sft: 0.5,
         last: 0.125,
@@ -49,8 +49,13 @@ describe("comparePolicies()", () => {
     assert.match(comparisonLines(comparePolicies([run]))[3], /^greedy +0\.5000 +0\.1250 +-0\.3750/);
   });
 
+  it("refuses the same run twice: its interval would be falsely narrow", () => {
+    const run = { texts: "a", sft: errorsByPrompt(all([2, 2])), last: errorsByPrompt(all([0, 1])) };
+    assert.throws(() => comparePolicies([run, run]), /different seeds/);
+  });
+
   it("refuses runs without a gold measure", () => {
-    const none = { sft: new Map<string, number>(), last: new Map<string, number>() };
+    const none = { texts: "a", sft: new Map<string, number>(), last: new Map<string, number>() };
     assert.throws(() => comparePolicies([none]), ConfigError);
   });
 });

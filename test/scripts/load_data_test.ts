@@ -90,6 +90,15 @@ describe("loadData()", () => {
     assert.match(loaded.notes[0], /1 rows without a full pair are left out \(lines 2\)/);
   });
 
+  it("says when most words of the demonstrations are unknown to their own tokenizer, and what to do", async () => {
+    const data = Array.from(
+      { length: 20 },
+      (_, i) => `{"prompt":"say ${i}","completion":"once${i} only${i}"}`,
+    );
+    const { notes } = await load({ data: data.join("\n") });
+    assert.match(notes[0], /100 % of the words .* fewer than 2 times .*lower tokenizer\.minCount/);
+  });
+
   it("keeps E2E rows without a slot error, as the configuration says", async () => {
     const clean = Array.from({ length: 9 }, (_, i) => ({
       prompt: `name[Alimentum], food[English], area[riverside], near[Place ${i}]`,

@@ -73,6 +73,11 @@ describe("resolveConfig()", () => {
       { set: ["reward.kind=summed"] },
       /Set reward\.kind to "residual": "summed" is not built/,
     ],
+    [
+      "heads that do not divide the width",
+      { set: ["model.numHeads=5"] },
+      /Correct model\.numHeads .*must divide/,
+    ],
     ["a setting without a value", { set: ["policy.steps"] }, /Write --set path=value/],
     ["a preset by --set", { set: ["preset=tiny"] }, /Use --preset/],
     ["a file that is no JSON", { file: { name: "my.json", text: "{" } }, /"my\.json": it is not JSON/],
