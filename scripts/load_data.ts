@@ -47,6 +47,11 @@ export async function loadData(config: RunConfig, files: DataFiles): Promise<Loa
   const tokenizer = buildTokenizer({ demonstrations, prompts, minCount: config.tokenizer.minCount });
   const words = loadTokenizer(tokenizer);
   checkLengths(config, rows, { words, file: files.data });
+  if (config.generation.shards > demonstrations.length) {
+    throw new ConfigError(
+      `Set generation.shards to at most ${demonstrations.length}, the number of demonstrations: it is ${config.generation.shards}`,
+    );
+  }
   const { kind } = config.task;
   return {
     rows: { ...rows, counts: { ...rows.counts, ...labelled?.counts } },

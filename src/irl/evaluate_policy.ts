@@ -22,6 +22,8 @@ type Outcome = StepOutcome<WorkTypes["EvaluatePolicy"]["data"]>;
 /** T = 1, T = 0.5 and greedy: low temperatures hide differences and T = 1 exaggerates them, so all are reported. */
 const DECODINGS = { sampled: 1, tempered: 0.5, greedy: "greedy" } as const;
 const SHOWN_SAMPLES = 3;
+/** Characters of a shown text: events stay small; the whole texts are in the `texts` artifact. */
+const SHOWN_CHARACTERS = 600;
 
 export async function evaluatePolicy(command: EvaluatePolicy, ports: StepPorts): Promise<Outcome> {
   const tokenizer = await readTokenizer(ports, command.tokenizer);
@@ -49,9 +51,9 @@ export async function evaluatePolicy(command: EvaluatePolicy, ports: StepPorts):
     const before = await sftTexts(ports, reference, { command, evaluation, key: pairKey });
     const tempered = texts.filter((text) => text.decoding === "tempered");
     const samples = evaluation.slice(0, SHOWN_SAMPLES).map(({ prompt }, i): SampleText => ({
-      prompt,
-      policy: tempered[i * command.settings.samplesPerPrompt].text,
-      sft: before.tempered[i],
+      prompt: shortened(prompt),
+      policy: shortened(tempered[i * command.settings.samplesPerPrompt].text),
+      sft: shortened(before.tempered[i]),
     }));
     const reward = command.reward === null
       ? null
@@ -236,7 +238,11 @@ async function measureReward(
     const preferences = command.preferences === null
       ? undefined
       : await preferenceAccuracy(scorer, await readPreferences(ports, command.preferences), tokenizer);
-    return { margin, ...(goldPair && { goldPair }), ...(preferences && { preferences }) };
+    return {
+      margin,
+      ...(goldPair && goldPair.pairs > 0 && { goldPair }),
+      ...(preferences && { preferences }),
+    };
   } finally {
     scorer.parameters.dispose();
   }
@@ -244,4 +250,8 @@ async function measureReward(
 
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
+}
+
+function shortened(text: string): string {
+  return text.length <= SHOWN_CHARACTERS ? text : `${text.slice(0, SHOWN_CHARACTERS)}…`;
 }

@@ -9,7 +9,10 @@ import type { WordTokenizer } from "../data/word_tokenizer.ts";
 import type { TokenSequence } from "../model/sequence_batch.ts";
 import { type Scorer, scoreSequences } from "./learn_reward.ts";
 
-/** Mean reward of held-out demonstrations minus that of the policy's samples at T = 1, in the reward's unit. */
+/**
+ * Mean reward of held-out demonstrations minus that of the policy's samples at T = 1, in the reward's unit. Of each prompt the
+ * first demonstration without an unknown word: no sample can hold one.
+ */
 export async function rewardMargin(
   scorer: Scorer,
   { evaluation, sampled, tokenizer }: {
@@ -19,10 +22,10 @@ export async function rewardMargin(
   },
 ): Promise<number> {
   const demonstrations = evaluation.flatMap(({ prompt, completions }) =>
-    completions.slice(0, 1).map((text): TokenSequence => ({
+    completions.map((text): TokenSequence => ({
       prompt: tokenizer.encode(prompt),
       continuation: [...tokenizer.encode(text), tokenizer.eosId],
-    }))
+    })).filter(({ continuation }) => !continuation.includes(tokenizer.unkId)).slice(0, 1)
   );
   const samples = sampled.map(({ prompt, tokens }) => ({
     prompt: tokenizer.encode(prompt),
@@ -74,7 +77,7 @@ export async function preferenceAccuracy(
     chosen.length === rejected.length ? 0.5 : Number(chosen.length > rejected.length)
   );
   const bySubset: Record<string, { accuracy: number; longerWins: number; pairs: number }> = {};
-  for (const subset of new Set(pairs.map((pair) => pair.subset ?? "all"))) {
+  for (const subset of largestSubsets(pairs)) {
     const rows = pairs.flatMap((pair, i) => (pair.subset ?? "all") === subset ? [i] : []);
     bySubset[subset] = {
       accuracy: share(rows.map((i) => right[i])),
@@ -83,6 +86,15 @@ export async function preferenceAccuracy(
     };
   }
   return { all: share(right), longerWins: mean(longer), bySubset };
+}
+
+/** Subsets that are reported by name, the largest first: an event stays small. */
+const REPORTED_SUBSETS = 100;
+
+function largestSubsets(pairs: readonly PreferencePair[]): string[] {
+  const sizes = new Map<string, number>();
+  for (const { subset = "all" } of pairs) sizes.set(subset, (sizes.get(subset) ?? 0) + 1);
+  return [...sizes].sort(([, a], [, b]) => b - a).slice(0, REPORTED_SUBSETS).map(([subset]) => subset);
 }
 
 async function strictlyHigher(

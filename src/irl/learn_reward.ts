@@ -2,6 +2,7 @@
 // Form `residual`: R_k starts from R_{k−1}, and Eq. (11) is taken on the difference R_k − R_{k−1} with R_{k−1} frozen.
 import * as tf from "@tensorflow/tfjs-core";
 import type { LearnReward, WorkTypes } from "../../events/mod.ts";
+import { ConfigError } from "../base/errors.ts";
 import { splitKey } from "../base/random.ts";
 import type { Tier } from "../compute/tier.ts";
 import { calibrationScale, pairLossAtScale } from "../math/reward_calibration.ts";
@@ -92,20 +93,31 @@ export async function learnReward(command: LearnReward, ports: StepPorts): Promi
   }
 }
 
-/** All pairs in a fixed order; every n-th demonstration is held out with all its generations. */
+/**
+ * All pairs in a fixed order; every n-th demonstration is held out with all its generations. A demonstration with an unknown
+ * word makes no pair: no generation can hold one, so the word alone would tell the two apart.
+ */
 async function readPairs(command: LearnReward, ports: StepPorts) {
   const tokenizer = await readTokenizer(ports, command.tokenizer);
   const rows = await readDemonstrations(ports, command.demonstrations);
-  const demonstrations = tokenSequences(rows, tokenizer, Infinity);
+  const all = tokenSequences(rows, tokenizer, Infinity);
+  const isWhole = ({ continuation }: TokenSequence) => !continuation.includes(tokenizer.unkId);
   const training: Pair[] = [], heldOut: Pair[] = [];
   for (const digest of command.generations) {
     for (const { demonstration: row, tokens } of await readGenerations(ports, digest)) {
-      const demonstration = demonstrations[row];
+      const demonstration = all[row];
+      if (!isWhole(demonstration)) continue;
       const pair = { demonstration, generation: { prompt: demonstration.prompt, continuation: tokens } };
       (row % command.settings.heldOutEvery === 0 ? heldOut : training).push(pair);
     }
   }
-  return { training, heldOut, demonstrations, padId: tokenizer.padId };
+  if (training.length === 0 || heldOut.length === 0) {
+    throw new ConfigError(
+      `Lower tokenizer.minCount or reward.heldOutEvery, or give more demonstrations: ${training.length} pairs to train on and ` +
+        `${heldOut.length} held out are left without unknown words`,
+    );
+  }
+  return { training, heldOut, demonstrations: all.filter(isWhole), padId: tokenizer.padId };
 }
 
 async function trainOnPairs(

@@ -93,13 +93,14 @@ async function sampleRollouts(
     settings.promptsPerStep,
   );
   const prompts = drawn.flatMap((prompt) => Array.from({ length: samplesPerPrompt }, () => prompt));
+  const longest = Math.max(...prompts.map((prompt) => prompt.length));
   const generations = await generate(task.policy, parameters, {
     tier,
     prompts,
     samplesPerPrompt,
     key: splitKey(key, "rollouts", step),
     temperature,
-    maxNewTokens,
+    maxNewTokens: Math.min(maxNewTokens, task.policy.maxPositions - longest),
     padId: tokenizer.padId,
     eosId: tokenizer.eosId,
     forbidden: forbiddenTokens(tokenizer),
