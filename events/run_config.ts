@@ -1,4 +1,5 @@
 // The one schema of a run's configuration: every field with its default, unit and source. Unknown keys are errors.
+// "TL;DR recipe" is that of "The N+ Implementation Details of RLHF with PPO" (vwxyzjn/summarize_from_feedback_details).
 // Switches of the paper are fields here; values that this version cannot run are refused by name (`unbuiltSwitches`).
 // Size: one schema, one place; most lines are the notes that `deno task config` prints.
 import { z } from "zod";
@@ -58,7 +59,7 @@ export const TaskConfig = z.strictObject({
   cleanDemonstrations: field(z.boolean().default(true), {
     about:
       "E2E only: data preparation keeps training rows without a slot error by our checker, before the run starts",
-    source: "data note: raw references have .09 to .11 slot error",
+    source: "our measurement: raw references have .09 to .11 slot error",
   }),
 }).prefault({});
 
@@ -154,7 +155,7 @@ export const GenerationConfig = z.strictObject({
 export const RewardConfig = z.strictObject({
   kind: field(z.enum(["residual", "summed", "newest", "warm"]).default("residual"), {
     about: "reward of iteration k: one network fitted on the difference to the frozen previous one, …",
-    source: "PAPER analysis; the paper refits from SFT (newest)",
+    source: "README, Departures; the paper refits from SFT (newest)",
   }),
   loss: field(z.enum(["eq-11", "eq-10"]).default("eq-11"), {
     about: "pairwise loss or sampled gradient of the surrogate",

@@ -177,7 +177,7 @@ export const PolicyEvaluated = z.strictObject({
     margin: z.number(),
   }).nullable(),
   samples: z.array(SampleText),
-  /** All texts with their gold errors, prompt by prompt. */
+  /** All texts with their gold errors, decoding by decoding. */
   texts: ArtifactDigest,
   tokensGenerated: counter,
 });

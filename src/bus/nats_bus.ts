@@ -31,6 +31,8 @@ export interface NatsBusOptions {
   ackWaitMs?: number;
   /** What `close` does with the queues; a coordinator that comes back to the same server finds kept ones. @default "delete" */
   queuesAtClose?: "delete" | "keep";
+  /** Whether the run begins: what an earlier run of this name left on the server is deleted. @default false */
+  fresh?: boolean;
 }
 
 export async function createNatsBus(options: NatsBusOptions): Promise<CoordinatorBus> {
@@ -42,6 +44,7 @@ export async function createNatsBus(options: NatsBusOptions): Promise<Coordinato
     ackWaitMs: options.ackWaitMs ?? 6000,
   });
   try {
+    if (options.fresh) await link.retry("delete the queues of an earlier run", () => topology.remove());
     await link.retry("create the queues", () => topology.ensure());
   } catch (error) {
     await link.close();

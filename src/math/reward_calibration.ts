@@ -1,4 +1,4 @@
-// The reward's unit: the factor on the logits that fits held-out pairs best. PAPER "Switches", reward's unit `calibrated`.
+// The reward's unit: the factor on the logits that fits held-out pairs best. Departure from Eq. (11) (README).
 // Plain numbers, no tensors: it runs once per iteration on a few hundred differences.
 
 /** Mean of log(1 + exp(−c·d)): the held-out loss of Eq. (11) at scale c, nats per pair. */

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, it } from "@std/testing/bdd";
+import { encodeJsonLines } from "../../../src/base/json_lines.ts";
 import { DamageError, NonFiniteError } from "../../../src/base/errors.ts";
 import { learnReward, scoreSequences } from "../../../src/irl/learn_reward.ts";
 import { readModel } from "../../../src/irl/run_artifacts.ts";
@@ -49,6 +50,21 @@ describe("learnReward()", () => {
     const losses = ports.progressed.map(({ metrics }) => metrics?.loss ?? NaN);
     const late = losses.slice(-10).reduce((sum, loss) => sum + loss, 0) / 10;
     assert.ok(late < 0.95 * Math.LN2, `after 20 steps the loss is ${late}`);
+  });
+
+  it("makes no pair of a demonstration with an unknown word, which alone would tell it from any generation", async () => {
+    const { ports, command } = await rewardFixture(cpu.tier);
+    const changed = DEMONSTRATIONS.map((row, i) =>
+      i % 3 === 1 ? { ...row, completion: "Zyx likes xyz." } : row
+    );
+    const demonstrations = await ports.artifacts.put(encodeJsonLines(changed));
+    const { data } = await learnReward(command({ demonstrations }), ports);
+    // 12 demonstrations with 2 generations each; rows 1, 4, 7 and 10 are left out.
+    assert.equal(data.result?.numPairs, 16);
+    const unknown = await ports.artifacts.put(
+      encodeJsonLines(changed.map((row) => ({ ...row, completion: "Zyx." }))),
+    );
+    await assert.rejects(learnReward(command({ demonstrations: unknown }), ports), /without unknown words/);
   });
 
   it("writes the normalised reward: mean 0 on demonstrations, scaled by the calibration", async () => {

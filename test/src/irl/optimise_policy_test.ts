@@ -51,6 +51,14 @@ describe("optimisePolicy()", () => {
     );
   });
 
+  it("ends rollouts with the context, however many new tokens are asked for", async () => {
+    const { ports, optimisePolicy: command, config } = await stepFixture(cpu.tier);
+    const settings = { ...config.policy, maxNewTokens: 1000 };
+    const { data } = await optimisePolicy(command({ settings }), ports);
+    const numRollouts = settings.steps * settings.promptsPerStep * settings.samplesPerPrompt;
+    assert.ok(data.tokensGenerated <= numRollouts * config.model.maxPositions);
+  });
+
   it("subtracts the penalty of a text without end", async () => {
     const { ports, optimisePolicy: command, config } = await stepFixture(cpu.tier);
     const rewardOf = async (noEosPenalty: number) => {
