@@ -56,6 +56,7 @@ export class ChildCrew implements ActorCrew {
   };
 
   #start(place: Place): void {
+    if (this.#stopped) return;
     const { role } = place, { run, worker, script } = this.#options;
     const settings: ActorSettings = { role, run, worker, bus: this.#bus.forActors };
     const child = new Deno.Command(Deno.execPath(), {
@@ -85,9 +86,10 @@ export class ChildCrew implements ActorCrew {
     const started = performance.now();
     const words = lastWords(child.stderr);
     const status = await child.status;
-    if (this.#stopped) return void await words;
-    place.child = undefined;
+    if (!this.#stopped) place.child = undefined;
     const reason = place.refusal ?? endText(status, await words);
+    // The crew may have been stopped at any of these waits; then nothing starts any more.
+    if (this.#stopped) return;
     const delayMs = place.backOff.delayAfter(performance.now() - started);
     place.pause = setTimeout(() => this.#start(place), place.isEndWanted ? 0 : delayMs);
     if (!place.isEndWanted) this.#options.listener.onEnded(place.role, reason);

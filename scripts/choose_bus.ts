@@ -15,6 +15,8 @@ export type BusName = typeof BUS_NAMES[number];
 export interface BusWishes {
   requested: Exclude<BusName, "memory">;
   run: string;
+  /** Whether the run begins, rather than goes on: what an earlier one of its name left on a server is not its own. */
+  fresh: boolean;
   /** Whether a server may be fetched into the user's cache. */
   mayFetch: boolean;
   environment: Environment;
@@ -38,13 +40,14 @@ export function isInProcess(requested: BusName, inProcess: boolean): boolean {
 
 /** Throws BusError when NATS was asked for and cannot be had. */
 export async function openRunBus(wishes: BusWishes, onLine: OnLine): Promise<ChosenBus> {
-  const { requested, run, environment } = wishes;
+  const { requested, run, fresh, environment } = wishes;
   if (requested === "pipe") return { bus: openPipeRunBus(onLine), reason: "pipe: as asked" };
   const url = environment.NATS_URL;
   if (url !== undefined && url !== "") {
     const token = environment.NATS_TOKEN;
     await checkReachable(url, token);
-    return { bus: await openNatsRunBus({ run, url, token }, onLine), reason: "nats: the server of NATS_URL" };
+    const bus = await openNatsRunBus({ run, fresh, url, token }, onLine);
+    return { bus, reason: "nats: the server of NATS_URL" };
   }
   try {
     const found = await serverProgram(wishes);
@@ -52,7 +55,7 @@ export async function openRunBus(wishes: BusWishes, onLine: OnLine): Promise<Cho
       binary: found.path,
       temporaryFolder: tmpdir(),
     });
-    const bus = await openNatsRunBus({ run, url: server.url, token: server.token, server }, onLine);
+    const bus = await openNatsRunBus({ run, fresh, url: server.url, token: server.token, server }, onLine);
     return { bus, reason: `nats: a private server at ${server.url}, nats-server ${found.source}` };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

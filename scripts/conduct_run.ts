@@ -28,6 +28,8 @@ export interface RunParts {
   /** How a person names the run: a name in the runs folder, or a path. */
   label: string;
   opened: OpenedLog;
+  /** Whether the run begins, rather than goes on. */
+  fresh: boolean;
   /** Folded from the log. */
   state: State;
   config: RunConfig;
@@ -118,7 +120,7 @@ interface Team {
 
 /** Bus and actors: in this process, or as children. */
 async function assembleTeam(
-  { folder, compute, config, opened: { log: { run } } }: RunParts,
+  { folder, fresh, compute, config, opened: { log: { run } } }: RunParts,
   options: ConductOptions,
   { environment, terminal, substitutes }: RunContext,
 ): Promise<Team> {
@@ -138,6 +140,7 @@ async function assembleTeam(
   const { bus, reason } = await openRunBus({
     requested: options.bus === "memory" ? "auto" : options.bus,
     run,
+    fresh,
     mayFetch: mayFetchFor(config, { ...options, isAskedFor: options.bus === "nats" }),
     environment,
     log: (line) => terminal.progress(line),

@@ -1,6 +1,6 @@
 // The coordinator's effects around its pure fold: parse → dry evolve → drop if nothing changes → append and sync (an event
 // with its consequences in one write) → adopt → publish what became outstanding → acknowledge.
-// Left out: who is alive (run_watch.ts, the crews) and what a person sees (run_reporter.ts).
+// Left out: who is alive (progress_watch.ts, the crews) and what a person sees (run_reporter.ts).
 import {
   commandsDigest,
   consequences,

@@ -41,7 +41,9 @@ export async function resumeRun(options: ResumeOptions, context: RunContext): Pr
   if (run === undefined || before.length === 0) {
     throw new NothingToResumeError(`Start again: nothing of the run in "${folder}" is recorded`);
   }
-  if (stateName(replayRun(before, { file }).state) === "done") {
+  const { state: stood } = replayRun(before, { file });
+  if (stood.context.loaded !== null) refuseDataFiles(options.files);
+  if (stateName(stood) === "done") {
     terminal.line(runReport(before).text);
     return 0;
   }
@@ -71,6 +73,7 @@ export async function resumeRun(options: ResumeOptions, context: RunContext): Pr
         folder,
         label,
         opened,
+        fresh: false,
         state,
         config,
         tier,
@@ -88,6 +91,20 @@ export async function resumeRun(options: ResumeOptions, context: RunContext): Pr
     );
   } finally {
     opened.log.close();
+  }
+}
+
+/** Files that would be ignored are refused. */
+function refuseDataFiles({ data, evaluationData, fields, preferences }: DataFiles): void {
+  const given = {
+    "data": data !== undefined,
+    "eval-data": evaluationData !== undefined,
+    "fields": Object.keys(fields).length > 0,
+    "preferences": preferences !== undefined,
+  };
+  for (const [name, isGiven] of Object.entries(given)) {
+    if (!isGiven) continue;
+    throw new ConfigError(`Leave out --${name}, or start a new run: the data of this run are recorded`);
   }
 }
 

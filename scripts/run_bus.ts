@@ -31,14 +31,14 @@ export function openPipeRunBus(onLine: OnLine): RunBus {
 }
 
 export async function openNatsRunBus(
-  options: { run: string; url: string; token?: string; server?: NatsServer },
+  options: { run: string; fresh: boolean; url: string; token?: string; server?: NatsServer },
   onLine: OnLine,
 ): Promise<RunBus> {
-  const { run, url, token, server } = options;
+  const { run, fresh, url, token, server } = options;
   const ending = new AbortController();
   let coordinator: CoordinatorBus;
   try {
-    coordinator = await createNatsBus({ run, url, token });
+    coordinator = await createNatsBus({ run, fresh, url, token });
   } catch (error) {
     await server?.stop();
     throw error;

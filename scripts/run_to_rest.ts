@@ -59,16 +59,14 @@ export async function runToRest(options: RunToRestOptions): Promise<void> {
     crew.restart(role);
     await shell.refill([role]);
   };
-  const watching = setInterval(() =>
-    aside(async () => {
-      for (const command of watch.stalled(shell.outstanding)) {
-        options.onNotice(
-          `The ${command.role} shows no progress for ${stallMs / 1000} s and is started again`,
-        );
-        await shell.timeOut(command, stallMs);
-        await restart(command.role);
-      }
-    }), Math.min(1000, Math.ceil(stallMs / 4)));
+  const restartStalled = async () => {
+    for (const command of watch.stalled(shell.outstanding)) {
+      options.onNotice(`The ${command.role} shows no progress for ${stallMs / 1000} s and is started again`);
+      await shell.timeOut(command, stallMs);
+      await restart(command.role);
+    }
+  };
+  const watching = setInterval(oneAtATime(aside, restartStalled), Math.min(1000, Math.ceil(stallMs / 4)));
   try {
     const pausing = options.interruption.then((reason) => shell.pause(reason));
     const working = shell.refill().then(() => shell.takeResults(stopping.signal));
@@ -78,4 +76,17 @@ export async function runToRest(options: RunToRestOptions): Promise<void> {
     stopping.abort();
     await crew.stop();
   }
+}
+
+/** Passes calls over while one is at work: a bus without its server can hold up one for much longer than a stall. */
+function oneAtATime(
+  run: (work: () => Promise<void>) => void,
+  work: () => Promise<void>,
+): () => void {
+  let isAtWork = false;
+  return () => {
+    if (isAtWork) return;
+    isAtWork = true;
+    run(() => work().finally(() => void (isAtWork = false)));
+  };
 }

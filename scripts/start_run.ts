@@ -54,6 +54,7 @@ export async function startRun(options: StartOptions, context: RunContext): Prom
         folder: claim.folder,
         label: options.isDefaultFolder ? claim.run : claim.folder,
         opened: claim.opened,
+        fresh: true,
         state: initialState(),
         config,
         tier: compute.description,

@@ -122,6 +122,32 @@ describe("a run of processes", { skip }, () => {
         assert.equal(outcomeOf(runs, "nats"), whole);
       }),
   );
+
+  it(
+    "goes on after kill -9 of its private NATS server, which is started again",
+    { skip: natsSkip },
+    () =>
+      inTemporaryFolder(async (runs) => {
+        const binary = "path" in nats ? nats.path : "";
+        const args = startArgs("served").map((arg) => arg.replace("--bus=pipe", "--bus=nats"));
+        const run = new IrlProcess({
+          runs,
+          args,
+          environment: { NATS_SERVER: binary, NATS_URL: "" },
+          world: { delayMs: 150 },
+        });
+        await until("generations are asked for", () => isAsked(runs, "served", "generate"));
+        const [server] = descendantsOf(run.pid, binary);
+        assert.ok(server !== undefined, "the run has no server of its own");
+        Deno.kill(server, "SIGKILL");
+        const renewed = () => descendantsOf(run.pid, binary).some((pid) => pid !== server);
+        await until("the server is started again", renewed);
+        assert.notEqual(recordsOf(runs, "served").at(-1)?.type, "RunCompleted");
+        const { code, output } = await run.end();
+        assert.equal(code, 0, output);
+        assert.equal(outcomeOf(runs, "served"), whole);
+      }),
+  );
 });
 
 function numRecords(runs: string, run: string): number {
@@ -129,6 +155,32 @@ function numRecords(runs: string, run: string): number {
     return readFileLog(`${runs}/${run}`).records.length;
   } catch {
     return 0;
+  }
+}
+
+/** Living processes of the program that the process started, itself or through others. */
+function descendantsOf(ancestor: number, program: string): number[] {
+  const parents = new Map<number, number>();
+  for (const { name } of Deno.readDirSync("/proc")) {
+    const stat = /^\d+$/.test(name) && isAlive(Number(name)) ? readProc(name, "stat") : "";
+    const [, parent] = /\) \S (\d+)/.exec(stat) ?? [];
+    if (parent !== undefined) parents.set(Number(name), Number(parent));
+  }
+  const isBelow = (pid: number): boolean => {
+    const parent = parents.get(pid);
+    return parent !== undefined && (parent === ancestor || isBelow(parent));
+  };
+  return [...parents.keys()].filter((pid) =>
+    isBelow(pid) && readProc(pid, "cmdline").split("\0")[0] === program
+  );
+}
+
+/** Empty when the process is gone. */
+function readProc(pid: number | string, file: string): string {
+  try {
+    return Deno.readTextFileSync(`/proc/${pid}/${file}`);
+  } catch {
+    return "";
   }
 }
 

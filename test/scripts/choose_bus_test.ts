@@ -7,6 +7,7 @@ import { type BusWishes, isInProcess, openRunBus } from "../../scripts/choose_bu
 const wishes = (given: Partial<BusWishes>): BusWishes => ({
   requested: "auto",
   run: "chosen",
+  fresh: true,
   mayFetch: false,
   environment: { HOME: "/nowhere", PATH: "" },
   log: () => {},

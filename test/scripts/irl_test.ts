@@ -195,6 +195,10 @@ describe("irl --resume", () => {
     ["other threads", ["--threads=7"], {}, /Leave out --threads 7: the run goes on with its 1/],
     ["another seed", ["--seed=2"], {}, /Leave out --seed, or start a new run/],
     ["another field", ["--set=iterations=5"], {}, /Leave out --set, or start a new run/],
+    ["data when its own are recorded", ["--data=other.jsonl"], {}, dataRefusal("data")],
+    ["held-out data when its own are recorded", ["--eval-data=other.jsonl"], {}, dataRefusal("eval-data")],
+    ["field names when its data are recorded", ["--fields=prompt=question"], {}, dataRefusal("fields")],
+    ["preferences when its data are recorded", ["--preferences=pairs.jsonl"], {}, dataRefusal("preferences")],
     [
       "a tier that is not the recorded one any more",
       [],
@@ -254,6 +258,10 @@ async function pausedRun(runs: string, run: string): Promise<string> {
   });
   assert.equal(await call.run([...SMALL, ...inProcess(runs, run)]), 130);
   return join(runs, run);
+}
+
+function dataRefusal(option: string): RegExp {
+  return new RegExp(`Leave out --${option}, or start a new run: the data of this run are recorded`);
 }
 
 function truncate(path: string): void {

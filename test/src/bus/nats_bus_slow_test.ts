@@ -176,6 +176,29 @@ function sharedServerCases(): void {
     await second.close();
   });
 
+  for (const [what, fresh] of [["begins is given no", true], ["goes on is given the", false]] as const) {
+    it(`a run that ${what} result that a killed run of its name left`, async () => {
+      const run = newRun();
+      const killed = await coordinatorOf(run, { queuesAtClose: "keep" });
+      await killed.publish([command("generator", "old")]);
+      const before = await actorOf(run, "generator");
+      await nextOf(before);
+      await before.report({ id: "old", attempt: 1 });
+      await before.close();
+      await killed.close();
+      const bus = await coordinatorOf(run, { fresh });
+      await bus.replace("generator", [command("generator", "new")]);
+      const actor = await actorOf(run, "generator");
+      assert.deepEqual(await drain(actor, 150), ["new"]);
+      await actor.report({ id: "new", attempt: 1 });
+      const expected = fresh ? ["new"] : ["old", "new"];
+      const results = await readResults(bus, expected.length, (delivery) => delivery.ack());
+      assert.deepEqual(results.map(idOf), expected);
+      await actor.close();
+      await bus.close();
+    });
+  }
+
   it("report() of a command that a new coordinator issued again is no duplicate of the earlier one", async () => {
     const run = newRun();
     const actor = await actorOf(run, "generator");
