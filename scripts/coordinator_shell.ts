@@ -6,13 +6,12 @@ import {
   consequences,
   type CoordinatorEvent,
   evolve,
-  incidentId,
   newCommands,
   outstanding,
   type State,
   stateName,
 } from "../actors/irl_coordinator.ts";
-import { failurePlace } from "../actors/failure_place.ts";
+import { actorExited, runPaused, runResumed, stepFailed, stepTimedOut } from "../actors/incident_events.ts";
 import {
   type Command,
   type EventData,
@@ -89,35 +88,20 @@ export class CoordinatorShell {
 
   /** Records that an attempt failed without a result: its process ended. */
   async failAttempt(command: Command, message: string): Promise<boolean> {
-    const data = {
-      v: 1,
-      ...failurePlace(command),
-      reason: "actor-exited",
-      message: message.slice(0, 2000),
-    } as const;
-    return await this.record([{ type: "StepFailed", id: incidentId(this.#state, "failure"), data }]);
+    return await this.record([actorExited(this.#state, command, message.slice(0, 2000))]);
   }
 
   /** Records that an attempt showed no progress for so long. */
   async timeOut(command: Command, stallMs: number): Promise<boolean> {
-    const data = { v: 1, ...failurePlace(command), stallMs } as const;
-    return await this.record([{ type: "StepTimedOut", id: incidentId(this.#state, "failure"), data }]);
+    return await this.record([stepTimedOut(this.#state, command, stallMs)]);
   }
 
   async pause(reason: EventData<"RunPaused">["reason"]): Promise<boolean> {
-    return await this.record([{
-      type: "RunPaused",
-      id: incidentId(this.#state, "pause"),
-      data: { v: 1, reason },
-    }]);
+    return await this.record([runPaused(this.#state, reason)]);
   }
 
   async resume(software: string): Promise<boolean> {
-    return await this.record([{
-      type: "RunResumed",
-      id: incidentId(this.#state, "resume"),
-      data: { v: 1, software },
-    }]);
+    return await this.record([runResumed(this.#state, software)]);
   }
 
   async #take(delivery: ResultDelivery): Promise<void> {
@@ -140,7 +124,7 @@ export class CoordinatorShell {
   /** A success is recorded under its command's id; a failure under the next id of its kind. */
   #eventOf(result: Result): RunEvent {
     if (result.type === "StepFailed") {
-      return { type: result.type, id: incidentId(this.#state, "failure"), data: result.data };
+      return stepFailed(this.#state, result.data);
     }
     // The union's members differ in `data` by `type`, which the spread keeps together.
     const { attempt: _attempt, meta: _meta, ...event } = result;
