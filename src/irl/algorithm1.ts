@@ -98,7 +98,7 @@ export async function algorithm1(input: Algorithm1Input, ports: StepPorts): Prom
           role: "reward-learner",
           demonstrations: data.demonstrations,
           generations,
-          policy: sft,
+          policy: sft, // whose body the first reward network starts from
           previousReward,
           settings: config.reward,
         }, ports),
