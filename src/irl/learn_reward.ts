@@ -15,7 +15,14 @@ import { rewardScoring, SCORING_BATCH, scoringRows } from "./compiled_scores.ts"
 import { minibatches } from "./minibatches.ts";
 import { readDemonstrations, readGenerations, readModel, readTokenizer, saveModel } from "./run_artifacts.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
-import { openTrainer, readVector, saveState, type Trainer, trainingState } from "./train_chunk.ts";
+import {
+  chunkPlace,
+  openTrainer,
+  readVector,
+  saveState,
+  type Trainer,
+  trainingState,
+} from "./train_chunk.ts";
 import { tokenSequences } from "./tune_supervised.ts";
 
 type Data = WorkTypes["LearnReward"]["data"];
@@ -74,13 +81,7 @@ export async function learnReward(command: LearnReward, ports: StepPorts): Promi
     const last = command.toStep === command.numSteps;
     return {
       data: {
-        v: 1,
-        iteration: command.iteration,
-        chunk: command.chunk,
-        fromStep: command.fromStep,
-        toStep: command.toStep,
-        numSteps: command.numSteps,
-        key,
+        ...chunkPlace(command),
         state: await saveState(ports, model, state),
         ...trained,
         result: last ? await finishReward(ports, { task, trainer, flat: state.parameters }) : null,

@@ -8,7 +8,7 @@ import { type PolicyTask, rollOut } from "./roll_out.ts";
 import { readModel, readPrompts, readTokenizer, saveModel } from "./run_artifacts.ts";
 import { forbiddenTokens } from "./sample_generations.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
-import { openTrainer, saveState, trainingState } from "./train_chunk.ts";
+import { chunkPlace, openTrainer, saveState, trainingState } from "./train_chunk.ts";
 
 type Data = WorkTypes["OptimisePolicy"]["data"];
 
@@ -61,17 +61,11 @@ export async function optimisePolicy(command: OptimisePolicy, ports: StepPorts):
       ports.progress({ done: step + 1, total: command.numSteps, unit: "steps", metrics });
     }
     const state = await trainer.state(command.toStep);
-    const numSteps = command.toStep - command.fromStep;
-    const meanReward = totals.reward / numSteps, meanKl = totals.kl / numSteps;
+    const numDone = command.toStep - command.fromStep;
+    const meanReward = totals.reward / numDone, meanKl = totals.kl / numDone;
     return {
       data: {
-        v: 1,
-        iteration: command.iteration,
-        chunk: command.chunk,
-        fromStep: command.fromStep,
-        toStep: command.toStep,
-        numSteps: command.numSteps,
-        key: command.key,
+        ...chunkPlace(command),
         state: await saveState(ports, start.model, state),
         tokensTrained: totals.tokensTrained,
         tokensGenerated: totals.tokensGenerated,

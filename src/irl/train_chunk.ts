@@ -3,6 +3,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { NonFiniteError, ShapeError } from "../base/errors.ts";
 import type { Digest } from "../base/ports.ts";
+import type { RandomKey } from "../base/random.ts";
 import { compileByShape } from "../compute/compile_once.ts";
 import { type AdamWOptions, adamWStep } from "../math/adamw.ts";
 import { learningRateFactor } from "../math/learning_rate.ts";
@@ -164,6 +165,23 @@ export async function trainingState(
     secondMoment: new Float32Array(size),
     step: 0,
   };
+}
+
+/** Where a chunk of steps stands: what its command and the data of its event have in common. */
+interface ChunkPlace {
+  iteration: number;
+  chunk: number;
+  fromStep: number;
+  toStep: number;
+  numSteps: number;
+  key: RandomKey;
+}
+
+/** The first fields of a chunk's event, from its command. */
+export function chunkPlace(
+  { iteration, chunk, fromStep, toStep, numSteps, key }: ChunkPlace,
+): ChunkPlace & { v: 1 } {
+  return { v: 1, iteration, chunk, fromStep, toStep, numSteps, key };
 }
 
 export async function saveState(ports: StepPorts, model: ModelShape, state: TrainingState): Promise<Digest> {

@@ -13,7 +13,7 @@ import type { WordTokenizer } from "../data/word_tokenizer.ts";
 import { minibatches } from "./minibatches.ts";
 import { readDemonstrations, readTokenizer, saveModel } from "./run_artifacts.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
-import { openTrainer, saveState, trainingState } from "./train_chunk.ts";
+import { chunkPlace, openTrainer, saveState, trainingState } from "./train_chunk.ts";
 
 type Outcome = StepOutcome<WorkTypes["TuneSupervised"]["data"]>;
 
@@ -70,13 +70,7 @@ export async function tuneSupervised(command: TuneSupervised, ports: StepPorts):
     const last = command.toStep === command.numSteps;
     return {
       data: {
-        v: 1,
-        iteration: command.iteration,
-        chunk: command.chunk,
-        fromStep: command.fromStep,
-        toStep: command.toStep,
-        numSteps: command.numSteps,
-        key,
+        ...chunkPlace(command),
         state: await saveState(ports, model, state),
         tokensTrained,
         loss: totalLoss / (command.toStep - command.fromStep),
