@@ -27,7 +27,7 @@ export function openCommands(context: Context): Command[] {
 
 function tuneSupervised(context: Context): Command {
   const { config } = known(context.started, "started");
-  const { demonstrations, numDemonstrations } = known(context.loaded, "loaded");
+  const { demonstrations, numDemonstrations, base } = known(context.loaded, "loaded");
   const numSteps = numSupervisedSteps(config.supervised, numDemonstrations);
   return {
     type: "TuneSupervised",
@@ -36,7 +36,9 @@ function tuneSupervised(context: Context): Command {
     ...chunkOfSteps(context, numSteps, config.supervised.chunkSteps),
     demonstrations,
     model: config.model,
+    base,
     settings: config.supervised,
+    lora: config.lora,
   };
 }
 
@@ -68,6 +70,7 @@ function learnReward(context: Context): Command {
     policy: known(context.supervised, "supervised"),
     previousReward: context.reward?.raw ?? null,
     settings: config.reward,
+    lora: config.lora,
   };
 }
 
@@ -83,6 +86,7 @@ function optimisePolicy(context: Context): Command {
     reward: known(context.reward, "reward").reward,
     prompts: known(context.loaded, "loaded").prompts,
     settings: config.policy,
+    lora: config.lora,
   };
 }
 

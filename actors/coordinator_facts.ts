@@ -73,6 +73,16 @@ export function afterLoading(context: Context, loaded: EventData<"Demonstrations
   return { ...context, loaded, work: freshWork("sft") };
 }
 
+/** Whether the run starts from a policy that is tuned already. */
+export function loadsTuned(context: Context, event: Of<"DemonstrationsLoaded">): boolean {
+  return loadsRun(context, event) && known(context.started, "started").config.model.start === "tuned";
+}
+
+export function afterLoadingTuned(context: Context, loaded: EventData<"DemonstrationsLoaded">): Context {
+  const policy = known(loaded.base, "base");
+  return { ...context, loaded, supervised: policy, policy, work: freshWork("evaluate") };
+}
+
 export function afterChunk(context: Context, { state }: ChunkEvent["data"]): Context {
   const work = known(context.work, "work");
   return { ...context, work: { ...work, chunksDone: work.chunksDone + 1, state } };

@@ -4,6 +4,7 @@
 //   RunStarted → loading → tuningSupervised → evaluating (k = 0) → completingIteration
 //       ┌───────────────────────────────────────── k < K: k + 1 ────────────────────────┐
 //       └→ generating → learningReward → optimisingPolicy → evaluating → completingIteration → completingRun → done
+//   A run from a policy that is tuned already (--sft) goes from loading to evaluating.
 //   RunPaused and RunFailed leave from any state but idle and done; RunResumed goes back to exactly there.
 //
 // state                | command it sent    | waits for            | unblocked by     | on failure
@@ -89,11 +90,19 @@ export const irlCoordinator = setup({
       states: {
         loading: {
           on: {
-            DemonstrationsLoaded: {
-              guard: ({ context, event }) => facts.loadsRun(context, event),
-              target: "tuningSupervised",
-              actions: assign(({ context, event }) => facts.afterLoading(context, event.data)),
-            },
+            DemonstrationsLoaded: [
+              {
+                guard: ({ context, event }) => facts.loadsTuned(context, event),
+                description: "tuned already",
+                target: "evaluating",
+                actions: assign(({ context, event }) => facts.afterLoadingTuned(context, event.data)),
+              },
+              {
+                guard: ({ context, event }) => facts.loadsRun(context, event),
+                target: "tuningSupervised",
+                actions: assign(({ context, event }) => facts.afterLoading(context, event.data)),
+              },
+            ],
           },
         },
         tuningSupervised: {

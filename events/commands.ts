@@ -4,6 +4,7 @@ import { z } from "zod";
 import {
   EvaluationConfig,
   GenerationConfig,
+  LoraConfig,
   ModelConfig,
   PolicyConfig,
   RewardConfig,
@@ -40,6 +41,9 @@ const chunkOfSteps = {
   numSteps: z.number().int().positive(),
 };
 
+/** What is trained of the network; null is all of it, as in runs that were recorded before there were adapters. */
+const adapters = { lora: LoraConfig.nullable().default(null) };
+
 export const TuneSupervised = z.strictObject({
   type: z.literal("TuneSupervised"),
   role: z.literal("policy-optimizer"),
@@ -47,7 +51,10 @@ export const TuneSupervised = z.strictObject({
   ...chunkOfSteps,
   demonstrations: ArtifactDigest,
   model: ModelConfig,
+  /** model.safetensors that the first chunk starts from; null draws fresh parameters. */
+  base: ArtifactDigest.nullable(),
   settings: SupervisedConfig,
+  ...adapters,
 });
 
 export const SampleGenerations = z.strictObject({
@@ -73,6 +80,7 @@ export const LearnReward = z.strictObject({
   /** The frozen raw network of the iteration before, R_{k-1}; null in iteration 1. */
   previousReward: ArtifactDigest.nullable(),
   settings: RewardConfig,
+  ...adapters,
 });
 
 export const OptimisePolicy = z.strictObject({
@@ -86,6 +94,7 @@ export const OptimisePolicy = z.strictObject({
   reward: ArtifactDigest,
   prompts: ArtifactDigest,
   settings: PolicyConfig,
+  ...adapters,
 });
 
 export const EvaluatePolicy = z.strictObject({

@@ -106,6 +106,8 @@ export const DemonstrationsLoaded = z.strictObject({
   evaluation: ArtifactDigest,
   preferences: ArtifactDigest.nullable(),
   tokenizer: ArtifactDigest,
+  /** model.safetensors of the folder that the run starts from (config.model.start); null where it starts fresh. */
+  base: ArtifactDigest.nullable(),
   numDemonstrations: z.number().int().positive(),
   numPrompts: z.number().int().positive(),
   numEvaluationPrompts: z.number().int().positive(),

@@ -18,11 +18,14 @@ export const ActorSettings = z.strictObject({
   bus: BusSettings,
   worker: z.strictObject({
     folder: z.string(),
+    /** Number of its NVIDIA GPU; its environment is set by it already. */
+    device: z.number().int().nonnegative().optional(),
     tier: z.strictObject({
       name: z.enum(["native", "webgpu", "wasm", "cpu"]),
       threads: z.number().int().positive(),
       libraryDirectory: z.string().optional(),
-      variant: z.enum(["xla", "eager"]).optional(),
+      variant: z.enum(["xla", "eager", "simd128", "relaxed-simd"]).optional(),
+      tf32: z.boolean().optional(),
     }),
   }),
 });

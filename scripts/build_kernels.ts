@@ -1,65 +1,81 @@
-// Compiles the kernels of the wasm tier, src/compute/*.as.ts (AssemblyScript), into *_wasm.ts. Run it after changing one.
+// Compiles the kernels of the wasm tier, src/compute/*.as.ts (AssemblyScript), into kernels_*_wasm.ts. Run it after changing one.
 // Usage: deno run --allow-read --allow-write --allow-env scripts/build_kernels.ts
 import asc from "assemblyscript/asc";
 
-/** The kernels and what they are, for the header of the compiled file. */
-export const kernels = {
-  gemm: "matrix product kernel",
-  erf: "error function kernel",
+/** The variants of the kernels: the flags that tell them apart, and what they are made of. */
+export const variants = {
+  simd128: { flags: [], about: "plain 128-bit SIMD" },
+  "relaxed-simd": { flags: ["--enable", "relaxed-simd"], about: "128-bit SIMD and fused multiply-add" },
 } as const;
 
-export type KernelName = keyof typeof kernels;
+export type KernelVariant = keyof typeof variants;
+
+export const kernelVariants: readonly KernelVariant[] = ["simd128", "relaxed-simd"];
 
 // A minimum of one page of memory makes the code 12 % faster than a minimum of none.
-const flags = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--noExportMemory"]
-  .concat(["--enable", "simd", "--initialMemory", "1"]);
+const flags = [
+  "-O3",
+  "--noAssert",
+  "--runtime",
+  "stub",
+  "--importMemory",
+  "--sharedMemory",
+  "--noExportMemory",
+]
+  .concat(["--enable", "simd", "--enable", "threads", "--initialMemory", "1", "--maximumMemory", "65536"]);
 
-/** Where the compiled form of a kernel lies. */
-export function compiledUrl(name: KernelName): URL {
-  return new URL(`../src/compute/${name}_wasm.ts`, import.meta.url);
+const sources = new URL("../src/compute/", import.meta.url);
+
+/** Where the compiled form of a variant lies. */
+export function compiledUrl(variant: KernelVariant): URL {
+  return new URL(`kernels_${variant.replace("-", "_")}_wasm.ts`, sources);
 }
 
-/** The text of the compiled file for a kernel's source as it is now; the same bytes on every machine. */
-export async function buildKernel(name: KernelName): Promise<string> {
-  const source = new URL(`../src/compute/${name}.as.ts`, import.meta.url);
-  const { wasm, text } = await compile(await Deno.readTextFile(source));
+/** The text of the compiled file for the sources as they are now; the same bytes on every machine. */
+export async function buildKernels(variant: KernelVariant): Promise<string> {
+  const { wasm, text } = await compile(variants[variant].flags);
   if (text.includes("(data ")) {
     throw new Error(
-      `Remove strings, static arrays and throws from ${name}.as.ts: they overwrite tfjs's memory`,
+      "Remove strings, static arrays and throws from the kernels: they overwrite tfjs's memory",
     );
   }
   const lines = btoa(String.fromCharCode(...wasm)).match(/.{1,108}/g) ?? [];
-  return `// The compiled ${
-    kernels[name]
-  }: ${name}.as.ts as WebAssembly, in base64. Written by scripts/build_kernels.ts; do not edit.
+  const name = variant === "simd128" ? "kernelsSimd128Wasm" : "kernelsRelaxedSimdWasm";
+  return `// The compiled kernels of the wasm tier: kernels.as.ts as WebAssembly, in base64. Written by scripts/build_kernels.ts; do not
+// edit.
 // deno-fmt-ignore-file
 
-/** ${wasm.length} bytes of WebAssembly with plain 128-bit SIMD. */
-export const ${name}WasmBase64 =
+/** ${wasm.length} bytes of WebAssembly with ${variants[variant].about}. */
+export const ${name} =
 ${lines.map((line) => `  "${line}"`).join(" +\n")};
 `;
 }
 
-async function compile(source: string): Promise<{ wasm: Uint8Array; text: string }> {
+async function compile(variantFlags: readonly string[]): Promise<{ wasm: Uint8Array; text: string }> {
   const outputs = new Map<string, string | Uint8Array>();
   const { error, stderr } = await asc.main(
-    ["kernel.ts", "-o", "kernel.wasm", "-t", "kernel.wat", ...flags],
+    ["kernels.as.ts", "-o", "kernels.wasm", "-t", "kernels.wat", ...flags, ...variantFlags],
     {
-      readFile: (name) => name === "kernel.ts" ? source : null,
+      readFile: readSource,
       writeFile: (name, contents) => void outputs.set(name, contents),
       listFiles: () => [],
     },
   );
-  if (error !== null) throw new Error(`AssemblyScript refuses the kernel: ${stderr}`, { cause: error });
-  const wasm = outputs.get("kernel.wasm"), text = outputs.get("kernel.wat");
+  if (error !== null) throw new Error(`AssemblyScript refuses the kernels: ${stderr}`, { cause: error });
+  const wasm = outputs.get("kernels.wasm"), text = outputs.get("kernels.wat");
   if (!(wasm instanceof Uint8Array) || typeof text !== "string") {
     throw new Error("AssemblyScript wrote no module");
   }
   return { wasm, text };
 }
 
+/** A file of ours; null, as the compiler wants it, for what it looks for elsewhere. */
+async function readSource(name: string): Promise<string | null> {
+  return /^\w+\.as\.ts$/.test(name) ? await Deno.readTextFile(new URL(name, sources)) : null;
+}
+
 if (import.meta.main) {
-  for (const name of ["gemm", "erf"] as const) {
-    await Deno.writeTextFile(compiledUrl(name), await buildKernel(name));
+  for (const variant of kernelVariants) {
+    await Deno.writeTextFile(compiledUrl(variant), await buildKernels(variant));
   }
 }

@@ -1,14 +1,16 @@
 // The actors as child processes: started with their environment, watched, started again with back-off, and never orphaned.
 import { fileURLToPath } from "node:url";
 import { type Role, ROLES } from "../events/mod.ts";
-import { nativeEnvironment } from "../src/compute/native_environment.ts";
 import { type ActorCrew, BackOff, type CrewListener } from "./actor_crew.ts";
+import type { ActorDevices } from "./actor_devices.ts";
 import { ACTOR_VARIABLE, type ActorSettings, parseHello } from "./actor_settings.ts";
 import type { OnLine, RunBus } from "./run_bus.ts";
+import { tierEnvironment } from "./tier_environment.ts";
 
 export interface ChildCrewOptions {
   run: string;
-  worker: ActorSettings["worker"];
+  worker: Omit<ActorSettings["worker"], "device">;
+  devices: ActorDevices;
   listener: CrewListener;
   /** @default scripts/actor.ts */
   script?: URL;
@@ -57,8 +59,8 @@ export class ChildCrew implements ActorCrew {
 
   #start(place: Place): void {
     if (this.#stopped) return;
-    const { role } = place, { run, worker, script } = this.#options;
-    const settings: ActorSettings = { role, run, worker, bus: this.#bus.forActors };
+    const { role } = place, { run, worker, devices: { [role]: device }, script } = this.#options;
+    const settings: ActorSettings = { role, run, worker: { ...worker, device }, bus: this.#bus.forActors };
     const child = new Deno.Command(Deno.execPath(), {
       args: [
         "run",
@@ -70,7 +72,7 @@ export class ChildCrew implements ActorCrew {
         role,
       ],
       env: {
-        ...(worker.tier.name === "native" ? nativeEnvironment() : {}),
+        ...tierEnvironment(worker.tier, device),
         [ACTOR_VARIABLE]: JSON.stringify(settings),
       },
       stdin: "piped",

@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ConfigError } from "../src/base/errors.ts";
-import { nearestName } from "./nearest_name.ts";
+import { nearestName } from "../src/base/nearest_name.ts";
 
 interface OptionNotes {
   kind: "flag" | "value" | "list";

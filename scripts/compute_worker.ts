@@ -2,7 +2,7 @@
 // Left out: decisions. What it is asked and what it answers are plain data (worker_protocol.ts).
 /// <reference lib="deno.worker" />
 import { COMPUTE_ACTORS } from "../actors/compute_actors.ts";
-import type { Command } from "../events/mod.ts";
+import type { Command, ResultMeta } from "../events/mod.ts";
 import { openTier, type Tier } from "../src/compute/tier.ts";
 import { openFileArtifacts } from "../src/store/file_artifacts.ts";
 import { peakMemory } from "./peak_memory.ts";
@@ -23,6 +23,8 @@ async function open(settings: WorkerSettings): Promise<void> {
   try {
     const tier = await openTier(settings.tier);
     opened = { tier, settings };
+    // Whoever started this Worker starts another one.
+    void tier.failed?.then(reportError);
     const { name, variant, threads, engine } = tier;
     post({ opened: { name, variant, threads, engine } });
   } catch (error) {
@@ -40,7 +42,8 @@ async function run(command: Command, number: number): Promise<void> {
       progress: (progress) => post({ progress, number }),
     });
     const seconds = Math.round(performance.now() - started) / 1000;
-    post({ data, meta: { ...meta, seconds, process: Deno.pid, ...peakMemory() }, number });
+    const { device } = opened.settings, place: ResultMeta = device === undefined ? {} : { device };
+    post({ data, meta: { ...meta, seconds, process: Deno.pid, ...place, ...peakMemory() }, number });
   } catch (error) {
     post({ error: errorData(error), number });
   }

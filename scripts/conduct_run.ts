@@ -6,11 +6,11 @@ import type { RunConfig, TierRecord } from "../events/mod.ts";
 import { DamageError, RunFailedError } from "../src/base/errors.ts";
 import { createMemoryBus } from "../src/bus/memory_bus.ts";
 import type { CoordinatorBus } from "../src/bus/port.ts";
-import { nativeEnvironment } from "../src/compute/native_environment.ts";
 import { eventOf } from "../src/status/run_record.ts";
 import type { LogRecord, OpenedLog } from "../src/store/event_log.ts";
 import { openTelemetry } from "../src/store/telemetry.ts";
 import type { ActorCrew, CrewListener } from "./actor_crew.ts";
+import { type ActorDevices, deviceOfAll } from "./actor_devices.ts";
 import { ChildCrew } from "./child_crew.ts";
 import { type BusName, isInProcess, openRunBus } from "./choose_bus.ts";
 import { checkSameTier, type ChosenCompute, tierText } from "./choose_compute.ts";
@@ -22,6 +22,7 @@ import type { RunContext } from "./run_context.ts";
 import { createRunReporter } from "./run_reporter.ts";
 import { runToRest } from "./run_to_rest.ts";
 import { startStatusServer } from "./status.ts";
+import { tierEnvironment } from "./tier_environment.ts";
 
 export interface RunParts {
   folder: string;
@@ -42,6 +43,8 @@ export interface RunParts {
 export interface ConductOptions {
   bus: BusName;
   inProcess: boolean;
+  /** Which NVIDIA GPU each actor computes on. */
+  devices: ActorDevices;
   /** Whether the user lets libraries and servers be fetched at all. */
   mayFetch: boolean;
   /** Undefined: no status server. */
@@ -126,13 +129,18 @@ async function assembleTeam(
 ): Promise<Team> {
   const worker = { tier: compute.options, folder };
   if (isInProcess(options.bus, options.inProcess)) {
-    if (compute.options.name === "native") prepareForNative();
+    const device = deviceOfAll(options.devices);
+    if (compute.options.name === "native") prepareForNative(tierEnvironment(compute.options, device));
     const memory = createMemoryBus();
     return {
       bus: memory.coordinator,
       reason: "memory: all actors are in this process",
       startCrew: (listener) =>
-        new InProcessCrew(memory, { worker, listener, openCompute: substitutes?.openCompute }),
+        new InProcessCrew(memory, {
+          worker: { ...worker, device },
+          listener,
+          openCompute: substitutes?.openCompute,
+        }),
       close: () => memory.coordinator.close(),
     };
   }
@@ -149,7 +157,13 @@ async function assembleTeam(
     bus: bus.coordinator,
     reason,
     startCrew(listener) {
-      crew = new ChildCrew(bus, { run, worker, listener, script: substitutes?.actorScript });
+      crew = new ChildCrew(bus, {
+        run,
+        worker,
+        devices: options.devices,
+        listener,
+        script: substitutes?.actorScript,
+      });
       crew.start();
       return crew;
     },
@@ -158,9 +172,9 @@ async function assembleTeam(
 }
 
 /** What the library reads when it is loaded. What glibc reads takes effect only in processes that start with it. */
-function prepareForNative(): void {
+function prepareForNative(environment: Record<string, string>): void {
   prepareExit();
-  for (const [name, text] of Object.entries(nativeEnvironment())) Deno.env.set(name, text);
+  for (const [name, text] of Object.entries(environment)) Deno.env.set(name, text);
 }
 
 /** What to say and return when the run rests. */

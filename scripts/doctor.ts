@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { z } from "zod";
 import { chooseTier } from "../src/compute/choose_tier.ts";
 import type { TierOptions } from "../src/compute/tier.ts";
+import type { FoundAdapter } from "../src/compute/webgpu_adapter.ts";
 import { tierText } from "./choose_compute.ts";
 import { type CommandTable, flag, value } from "./command_line.ts";
 import { findNatsServer } from "./fetch/nats_server.ts";
 import { findTensorflow, whyNoTensorflow } from "./fetch/tensorflow.ts";
+import { findAdapter, listNvidiaGpus, type NvidiaGpu } from "./find_gpus.ts";
 import { probeTier } from "./probe_tier.ts";
 import { runCommand } from "./run_command.ts";
 import { SOFTWARE_VERSION } from "./software_version.ts";
@@ -40,7 +42,13 @@ export async function examine(environment: Environment, runs: string): Promise<F
       libraryDirectory: library.value.directory,
     });
   const found = "value" in library ? library.value : undefined;
-  const choice = chooseTier({ requested: "auto", nativeLibrary: found ?? { missing: native } });
+  const gpus = await listNvidiaGpus(), adapter = await findAdapter();
+  const choice = chooseTier({
+    requested: "auto",
+    nativeLibrary: found ?? { missing: native },
+    nvidiaGpus: gpus.map(({ name }) => name),
+    adapter,
+  });
   const server = await attempt(() => findNatsServer(environment, cache));
   return {
     software: SOFTWARE_VERSION,
@@ -48,8 +56,10 @@ export async function examine(environment: Environment, runs: string): Promise<F
     cores: String(availableParallelism()),
     native,
     wasm: await tierState({ name: "wasm", threads: 1 }),
-    webgpu: "not built in this version",
+    webgpu: await webgpuState(adapter),
+    gpu: gpuState(gpus),
     tier: choice.reason,
+    advice: advice({ hasLibrary: found !== undefined, usesGpu: found?.mayUseGpu ?? false, gpus }),
     pip: await pipState(),
     nats: "problem" in server
       ? server.problem
@@ -65,6 +75,37 @@ export async function examine(environment: Environment, runs: string): Promise<F
 async function tierState(options: TierOptions): Promise<string> {
   const tier = await attempt(() => probeTier(options));
   return "problem" in tier ? tier.problem : `opens and passes its self-test (${tierText(tier.value)})`;
+}
+
+async function webgpuState(adapter: FoundAdapter | undefined): Promise<string> {
+  if (adapter === undefined) return "no adapter (install a Vulkan driver to have one)";
+  const state = await tierState({ name: "webgpu", threads: 1 });
+  return adapter.isSoftware
+    ? `${state}; the adapter is software, so only --backend webgpu chooses it`
+    : state;
+}
+
+/** CUDA 12's libraries need it. */
+const OLDEST_DRIVER = 525;
+
+function gpuState(gpus: readonly NvidiaGpu[]): string {
+  const texts = gpus.map(({ index, name, memoryMebibytes, driver }) => {
+    const age = Number(driver.split(".")[0]) < OLDEST_DRIVER
+      ? `, update it to ${OLDEST_DRIVER} or newer`
+      : "";
+    return `${index}: ${name}, ${memoryMebibytes} MiB, driver ${driver}${age}`;
+  });
+  return texts.length === 0 ? "no NVIDIA GPU (nvidia-smi lists none)" : texts.join("; ");
+}
+
+function advice(
+  { hasLibrary, usesGpu, gpus }: { hasLibrary: boolean; usesGpu: boolean; gpus: readonly NvidiaGpu[] },
+): string {
+  if (gpus.length > 0 && !usesGpu) {
+    return "deno task setup --gpu fetches the library that computes on the GPU";
+  }
+  if (hasLibrary || whyNoTensorflow() !== undefined) return "nothing to install";
+  return "deno task setup fetches the library of the native tier, the fastest without a GPU";
 }
 
 async function pipState(): Promise<string> {

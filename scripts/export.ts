@@ -3,10 +3,10 @@
 import { join } from "node:path";
 import { z } from "zod";
 import { ConfigError, WriteError } from "../src/base/errors.ts";
-import { SPECIAL_TOKENS } from "../src/data/tokenizer_json.ts";
-import { loadTokenizer } from "../src/data/word_tokenizer.ts";
+import { tokenizerFiles } from "../src/data/tokenizer_files.ts";
 import { decodeModel } from "../src/model/checkpoint.ts";
-import { huggingFaceFiles, type SpecialToken } from "../src/model/huggingface_folder.ts";
+import { writeModelFolder } from "../src/model/huggingface_folder.ts";
+import { folderWriter } from "../src/store/folder_files.ts";
 import { type CommandLine, flag, value } from "./command_line.ts";
 import { modelCard } from "./model_card.ts";
 import { type CommandWorld, commandWorld, modelSource, runOptions } from "./model_command.ts";
@@ -48,9 +48,9 @@ export async function exportRun({ options }: CommandLine<Options>, world: Comman
     // First, so that an interrupted export can be repeated.
     await Deno.writeTextFile(join(folder, MARK), `${JSON.stringify(mark, null, 2)}\n`);
     for (const head of ["policy", "reward"] as const) {
-      const files = folderFiles(run, head), target = join(folder, head);
-      if (files !== undefined) await writeFolder(target, files);
-      else if (earlier) await removeFolder(target, Object.keys(folderFiles(run, "policy") ?? {}));
+      const target = join(folder, head);
+      if (earlier) await removeFolder(target);
+      await exportModel(run, head, target);
     }
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
@@ -75,36 +75,33 @@ async function checkTarget(folder: string): Promise<boolean> {
   );
 }
 
-/** Undefined where the run has no such model: iteration 0 has no reward. */
-function folderFiles(run: RunModels, head: Head): Record<string, Uint8Array> | undefined {
+/** Writes nothing where the run has no such model: iteration 0 has no reward. */
+async function exportModel(run: RunModels, head: Head, target: string): Promise<void> {
   const stored = run[head];
-  if (stored === null) return undefined;
-  const { model } = decodeModel(stored.weights, stored.digest);
-  const { eosId, padId, unkId } = loadTokenizer(run.tokenizer);
-  const [eos, pad, unk] = [eosId, padId, unkId].map((id, i): SpecialToken => ({
-    id,
-    token: SPECIAL_TOKENS[i],
-  }));
-  return huggingFaceFiles({
-    model,
-    weights: stored.weights,
-    tokenizer: run.tokenizer,
-    eos,
-    pad,
-    unk,
+  if (stored === null) return;
+  await Deno.mkdir(target, { recursive: true });
+  await writeModelFolder(folderWriter(target), {
+    ...decodeModel(stored.weights, stored.digest),
+    tokenizer: tokenizerFiles(run.tokenizer),
     sampling: samplingOf(run.config),
     card: modelCard(run, head),
   });
 }
 
-async function writeFolder(folder: string, files: Record<string, Uint8Array>): Promise<void> {
-  await Deno.mkdir(folder, { recursive: true });
-  for (const [name, bytes] of Object.entries(files)) await Deno.writeFile(join(folder, name), bytes);
-}
+/** What an export writes into a model's folder; weights are one file or shards. */
+const EXPORTED =
+  /^(README\.md|(config|generation_config|tokenizer|tokenizer_config)\.json|model(-\d+-of-\d+)?\.safetensors(\.index\.json)?)$/;
 
-/** Removes the files that an export writes, and the folder if nothing else is in it. */
-async function removeFolder(folder: string, names: readonly string[]): Promise<void> {
-  for (const name of names) await Deno.remove(join(folder, name)).catch(ignoreMissing);
+/** Removes the files of an earlier export, and the folder if nothing else is in it. */
+async function removeFolder(folder: string): Promise<void> {
+  try {
+    for await (const { name } of Deno.readDir(folder)) {
+      if (EXPORTED.test(name)) await Deno.remove(join(folder, name));
+    }
+  } catch (error) {
+    ignoreMissing(error);
+    return;
+  }
   await Deno.remove(folder).catch(() => {});
 }
 

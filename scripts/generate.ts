@@ -3,9 +3,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import { ConfigError } from "../src/base/errors.ts";
 import { keyFromSeed, splitKey } from "../src/base/random.ts";
-import type { WordTokenizer } from "../src/data/word_tokenizer.ts";
+import { encodePrompt, type Tokenizer } from "../src/data/tokenizer.ts";
 import { generateInBatches } from "../src/irl/sample_generations.ts";
 import type { Generation } from "../src/model/generate.ts";
+import { contextLimit } from "../src/model/model_shape.ts";
 import { type CommandLine, flag, value, wholeNumber } from "./command_line.ts";
 import {
   type CommandWorld,
@@ -26,10 +27,18 @@ export const generateTable = {
   options: z.strictObject({
     ...modelOptions,
     prompt: value("TEXT", "the prompt"),
+    chat: flag("the prompt is a user's message, put into words by the model's chat template"),
     greedy: flag("take the most likely token each time"),
     temperature: value(
       "T",
       "draw tokens, with logits divided by T (default: the temperature that the policy was optimised at)",
+    ),
+    "top-k": wholeNumber("draw from the K likeliest tokens only; 0 is all (default: the model's)", {
+      min: 0,
+    }),
+    "top-p": value(
+      "P",
+      "draw from the likeliest tokens that make up P of the probability; 1 is all (default: the model's)",
     ),
     n: wholeNumber("number of texts (default: 1)", { min: 1, max: 10_000 }),
     seed: wholeNumber(`seed of the draws (default: ${DEFAULT_SEED})`),
@@ -50,7 +59,8 @@ export async function generateTexts(
   if (prompt === undefined) throw new ConfigError("Give --prompt a text");
   const models = await openModels(modelSource(options, world));
   const temperature = chosenTemperature(options, models);
-  const tokens = promptTokens(prompt, models, world);
+  const text = options.chat ? chatPrompt(prompt, models) : prompt;
+  const tokens = promptTokens(text, models, world);
   world.tell(
     `${models.name}: ${
       temperature === "greedy"
@@ -72,7 +82,11 @@ function chosenTemperature(
   { greedy, temperature, n }: Options,
   { sampling }: OpenedModels,
 ): number | "greedy" {
-  if (!greedy) return temperature === undefined ? sampling.temperature : positiveNumber(temperature);
+  if (!greedy) {
+    return temperature === undefined
+      ? sampling.temperature
+      : numberBetween(temperature, "temperature", { above: 0, upTo: Infinity });
+  }
   if (temperature !== undefined) throw new ConfigError("Give either --greedy or --temperature");
   if (n !== undefined && n > 1) {
     throw new ConfigError("Leave out -n with --greedy: all texts would be the same");
@@ -80,29 +94,38 @@ function chosenTemperature(
   return "greedy";
 }
 
-function positiveNumber(text: string): number {
+function numberBetween(
+  text: string,
+  option: "temperature" | "top-p",
+  { above, upTo }: { above: number; upTo: number },
+): number {
   const number = text.trim() === "" ? NaN : Number(text);
-  if (number > 0 && Number.isFinite(number)) return number;
-  throw new ConfigError(`Give --temperature a number above 0, or use --greedy: got "${text}"`);
+  if (number > above && number <= upTo && Number.isFinite(number)) return number;
+  const most = upTo === Infinity ? "" : ` and at most ${upTo}`;
+  throw new ConfigError(`Give --${option} a number above ${above}${most}, or use --greedy: got "${text}"`);
+}
+
+function chatPrompt(message: string, { chat }: OpenedModels): string {
+  return chat.prompt([{ role: "user", content: message }], { file: "--prompt", line: 1 });
 }
 
 /** Names unknown words; refuses a prompt that leaves no room for a text. */
 function promptTokens(prompt: string, { tokenizer, policy }: OpenedModels, world: CommandWorld): number[] {
   if (policy === undefined) throw new ConfigError("Give --model a policy: this folder holds a reward only");
   tellUnknownWords([prompt], tokenizer, world);
-  const tokens = tokenizer.encode(prompt);
+  const tokens = encodePrompt(tokenizer, prompt);
   if (tokens.length === 0) throw new ConfigError("Give --prompt a text: this one has no token");
-  const { maxPositions } = policy.model;
-  if (tokens.length < maxPositions) return tokens;
+  const context = contextLimit(policy.model);
+  if (tokens.length < context) return tokens;
   throw new ConfigError(
-    `Shorten the prompt: it has ${tokens.length} tokens, the model's context ${maxPositions}, text included`,
+    `Shorten the prompt: it has ${tokens.length} tokens, the model's context ${context}, text included`,
   );
 }
 
 /** One line on the words of texts that the tokenizer lacks, if there are any. */
 export function tellUnknownWords(
   texts: readonly string[],
-  tokenizer: WordTokenizer,
+  tokenizer: Tokenizer,
   world: CommandWorld,
 ): void {
   const words = [...new Set(texts.flatMap((text) => tokenizer.unknownWords(text)))];
@@ -117,7 +140,7 @@ async function draw(
   temperature: number | "greedy",
   { options, models, world }: { options: Options; models: OpenedModels; world: CommandWorld },
 ): Promise<Generation[]> {
-  const { tokenizer, policy, sampling } = models;
+  const { tokenizer, policy, sampling } = models, topP = options["top-p"];
   if (policy === undefined) throw new RangeError("draw: there is no policy");
   const tier = await openCommandTier(options, world);
   try {
@@ -132,6 +155,8 @@ async function draw(
         prompts: Array.from({ length: options.n ?? 1 }, () => tokens),
         key: splitKey(keyFromSeed(options.seed ?? DEFAULT_SEED), "generate"),
         temperature,
+        topK: options["top-k"] ?? sampling.topK,
+        topP: topP === undefined ? sampling.topP : numberBetween(topP, "top-p", { above: 0, upTo: 1 }),
         maxNewTokens: sampling.maxNewTokens,
         batchSize: BATCH,
       });

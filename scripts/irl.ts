@@ -3,6 +3,8 @@
 import { z } from "zod";
 import { ConfigError } from "../src/base/errors.ts";
 import { PRESETS } from "../src/irl/presets.ts";
+import { checkStartingModel, openStartingModel } from "./base_model.ts";
+import { parseDevices } from "./actor_devices.ts";
 import { BUS_NAMES, isInProcess } from "./choose_bus.ts";
 import { choice, type CommandTable, flag, list, value, wholeNumber } from "./command_line.ts";
 import type { ConductOptions } from "./conduct_run.ts";
@@ -23,7 +25,11 @@ const options = z.strictObject({
   "eval-data": value("FILE", "held-out demonstrations (default: some prompts of --data)"),
   fields: value("prompt=a,completion=b", "names of these fields in the files"),
   preferences: value("FILE", "labelled pairs {prompt, chosen, rejected}; only the Evaluator reads them"),
-  model: value("DIR", "a pretrained model to start from (not built in this version)"),
+  model: value("DIR", "a pretrained GPT-NeoX, Llama or Mistral model to start from: a Hugging Face folder"),
+  sft: value(
+    "DIR",
+    "a policy that is tuned already, in place of supervised fine-tuning: a folder or an export",
+  ),
   config: value("FILE", "configuration as JSON, over the preset"),
   set: list(
     "path=value",
@@ -34,8 +40,13 @@ const options = z.strictObject({
   "runs-dir": value("DIR", "folder of the runs (default: runs)"),
   resume: value("RUN", "go on with this run: a name or a path; keeps its configuration, tier and threads"),
   backend: choice(["auto", "native", "webgpu", "wasm", "cpu"], "compute tier (default: the best there is)"),
+  device: value(
+    "N|ACTOR=N,…",
+    "NVIDIA GPU of all actors, or of each: generator=0,policy-optimizer=1 (default: the first)",
+  ),
   threads: wholeNumber("threads of the native tier (default: all cores)", { min: 1, max: 1024 }),
   "no-fetch": flag("fetch no library and no server"),
+  "no-memory-check": flag("start also when the estimated memory is not there (deno task plan)"),
   bus: choice(BUS_NAMES, "message bus (default: nats where a server is found, else pipe)"),
   "in-process": flag("all actors in this process"),
   port: wholeNumber("port of the status page (default: a free one)", { min: 0, max: 65535 }),
@@ -75,23 +86,26 @@ export async function irl(given: IrlOptions, context: RunContext): Promise<numbe
     refuseNewConfig(given);
     return await resumeRun({ ...common, run: given.resume }, context);
   }
-  if (given.model !== undefined) {
-    throw new ConfigError("Leave out --model: starting from a pretrained model is not built in this version");
-  }
+  const folder = (name: string | undefined) => name === undefined ? undefined : userPath(name, environment);
+  const starting = await openStartingModel({ model: folder(given.model), sft: folder(given.sft) });
   const config = resolveConfig({
     preset: given.preset,
     file: given.config === undefined ? undefined : readConfig(given.config, environment),
     set: given.set,
     seed: given.seed,
     hasData: given.data !== undefined,
+    model: starting?.model,
   });
-  return await startRun({ ...common, config, run: given.run }, context);
+  checkStartingModel(config, starting);
+  const checksMemory = !given["no-memory-check"];
+  return await startRun({ ...common, config, starting, run: given.run, checksMemory }, context);
 }
 
 function conductOptions(given: IrlOptions): ConductOptions {
   return {
     bus: given.bus ?? "auto",
     inProcess: given["in-process"],
+    devices: given.device === undefined ? {} : parseDevices(given.device),
     mayFetch: !given["no-fetch"],
     http: given["no-http"] ? undefined : { port: given.port },
   };

@@ -7,14 +7,17 @@ import { ConfigError } from "../src/base/errors.ts";
 import { encodeJsonLines } from "../src/base/json_lines.ts";
 import type { ArtifactStore } from "../src/base/ports.ts";
 import { keyFromSeed, splitKey } from "../src/base/random.ts";
+import { type ChatFormat, chatFormat, plainChat } from "../src/data/chat_format.ts";
 import { goldFor } from "../src/data/gold.ts";
+import { limitPrompts } from "../src/data/limit_prompts.ts";
 import { decodeUtf8 } from "../src/data/parse_json_lines.ts";
 import { type PreparedData, prepareE2e, prepareMadeUp, prepareOwn } from "../src/data/prepare_data.ts";
 import { type FieldMapping, parseDemonstrations } from "../src/data/read_demonstrations.ts";
 import { parsePreferences } from "../src/data/read_preferences.ts";
 import type { Demonstration, PreferencePair } from "../src/data/rows.ts";
 import { buildTokenizer } from "../src/data/tokenizer_json.ts";
-import { loadTokenizer, type WordTokenizer } from "../src/data/word_tokenizer.ts";
+import { loadTokenizer } from "../src/data/load_tokenizer.ts";
+import { encodePrompt, type Tokenizer } from "../src/data/tokenizer.ts";
 
 export interface DataFiles {
   data?: string;
@@ -23,12 +26,23 @@ export interface DataFiles {
   fields: FieldMapping;
 }
 
+/** What a run takes from the folder of `--model` or `--sft`. */
+export interface BaseModel {
+  /** For messages. */
+  folder: string;
+  /** Bytes of `model.safetensors`, as `encodeModel` makes them. */
+  weights: Uint8Array;
+  /** Text of the tokenizer artifact. */
+  tokenizer: string;
+}
+
 export interface LoadedData {
   rows: PreparedData;
   preferences?: readonly PreferencePair[];
   gold: EventData<"DemonstrationsLoaded">["gold"];
-  /** Text of the tokenizer.json that was built from the rows. */
+  /** Text of the tokenizer artifact: the base model's, or a tokenizer.json that was built from the rows. */
   tokenizer: string;
+  base?: BaseModel;
   vocabularySize: number;
   /** sha256 of every file that was read, by role. */
   sources: Record<string, string>;
@@ -37,15 +51,28 @@ export interface LoadedData {
 }
 
 /** Reads and prepares everything; writes nothing. Throws ConfigError or SchemaError. */
-export async function loadData(config: RunConfig, files: DataFiles): Promise<LoadedData> {
+export async function loadData(
+  config: RunConfig,
+  files: DataFiles,
+  { base }: { base?: BaseModel } = {},
+): Promise<LoadedData> {
   checkFiles(config, files);
-  const data = await readRows(files.data, "data", files.fields);
-  const held = await readRows(files.evaluationData, "eval-data", files.fields);
-  const labelled = await readPairs(files.preferences);
-  const rows = prepareRows(config, { data: data?.rows, held: held?.rows });
-  const { demonstrations, prompts } = rows;
-  const tokenizer = buildTokenizer({ demonstrations, prompts, minCount: config.tokenizer.minCount });
+  const reading = {
+    fields: files.fields,
+    chat: base === undefined ? plainChat : chatFormat(base.tokenizer, base.folder),
+  };
+  const data = await readRows(files.data, "data", reading);
+  const held = await readRows(files.evaluationData, "eval-data", reading);
+  const labelled = await readPairs(files.preferences, reading.chat);
+  const prepared = prepareRows(config, { data: data?.rows, held: held?.rows });
+  const tokenizer = base?.tokenizer ?? buildTokenizer({ ...prepared, minCount: config.tokenizer.minCount });
   const words = loadTokenizer(tokenizer);
+  const numTokens = (prompt: string) => encodePrompt(words, prompt).length;
+  const { rows, counts } = limitPrompts({ ...prepared, preferences: labelled?.pairs }, {
+    ...config.task,
+    numTokens,
+  });
+  const { demonstrations } = rows;
   checkLengths(config, rows, { words, file: files.data });
   if (config.generation.shards > demonstrations.length) {
     throw new ConfigError(
@@ -54,10 +81,11 @@ export async function loadData(config: RunConfig, files: DataFiles): Promise<Loa
   }
   const { kind } = config.task;
   return {
-    rows: { ...rows, counts: { ...rows.counts, ...labelled?.counts } },
-    preferences: labelled?.pairs,
+    rows: { ...rows, counts: { ...rows.counts, ...counts, ...labelled?.counts } },
+    preferences: rows.preferences,
     gold: kind === "own" ? null : { name: kind, version: goldFor(kind).version },
     tokenizer,
+    base,
     vocabularySize: words.vocabularySize,
     sources: {
       ...(data && { data: data.hash }),
@@ -73,7 +101,7 @@ const MANY_UNKNOWN = 0.05;
 
 function unknownNotes(
   { demonstrations }: PreparedData,
-  words: WordTokenizer,
+  words: Tokenizer,
   { tokenizer: { minCount } }: RunConfig,
 ): string[] {
   const tokens = demonstrations.flatMap(({ completion }) => words.encode(completion));
@@ -92,7 +120,7 @@ function unknownNotes(
 
 /** The event's data; every artifact is durable when it returns. */
 export async function storeData(
-  { rows, preferences, gold, tokenizer, vocabularySize, sources }: LoadedData,
+  { rows, preferences, gold, tokenizer, base, vocabularySize, sources }: LoadedData,
   artifacts: ArtifactStore,
 ): Promise<EventData<"DemonstrationsLoaded">> {
   const put = (list: readonly unknown[]) => artifacts.put(encodeJsonLines(list));
@@ -105,6 +133,7 @@ export async function storeData(
     evaluation: await put(rows.evaluation),
     preferences: preferences === undefined ? null : await put(preferences),
     tokenizer: await artifacts.put(new TextEncoder().encode(tokenizer)),
+    base: base === undefined ? null : await artifacts.put(base.weights),
     numDemonstrations: rows.demonstrations.length,
     numPrompts: rows.prompts.length,
     numEvaluationPrompts: rows.evaluation.length,
@@ -169,17 +198,23 @@ function prepareRows(
   }
 }
 
-async function readRows(file: string | undefined, option: string, fields: FieldMapping) {
+interface RowReading {
+  fields: FieldMapping;
+  /** How conversations become texts. */
+  chat: ChatFormat;
+}
+
+async function readRows(file: string | undefined, option: string, { fields, chat }: RowReading) {
   if (file === undefined) return undefined;
   const { text, hash } = await readText(file, option);
-  return { rows: parseDemonstrations(text, { file, fields }), hash };
+  return { rows: parseDemonstrations(text, { file, fields, chat }), hash };
 }
 
 /** Labelled pairs as they come are seldom whole; which rows are left out is said and counted. */
-async function readPairs(file: string | undefined) {
+async function readPairs(file: string | undefined, chat: ChatFormat) {
   if (file === undefined) return undefined;
   const { text, hash } = await readText(file, "preferences");
-  const { pairs, skippedLines } = parsePreferences(text, { file, invalidRows: "skip" });
+  const { pairs, skippedLines } = parsePreferences(text, { file, invalidRows: "skip", chat });
   const shown = skippedLines.slice(0, 10).join(", ") + (skippedLines.length > 10 ? ", …" : "");
   const note = `${
     basename(file)
@@ -211,18 +246,26 @@ async function readText(path: string, option: string): Promise<{ text: string; h
 function checkLengths(
   { model }: RunConfig,
   { demonstrations, prompts, evaluation }: PreparedData,
-  { words, file = "the made-up task" }: { words: WordTokenizer; file?: string },
+  { words, file = "the made-up task" }: { words: Tokenizer; file?: string },
 ): void {
-  const length = (text: string) => words.encode(text).length;
-  const full = ({ prompt, completion }: Demonstration) => length(prompt) + length(completion) + 1;
+  const length = (prompt: string) => encodePrompt(words, prompt).length;
+  const full = ({ prompt, completion }: Demonstration) =>
+    length(prompt) + words.encode(completion).length + 1;
   const held = evaluation.flatMap(({ prompt, completions }) =>
     completions.map((completion) => full({ prompt, completion }))
   );
   const alone = [...prompts, ...evaluation.map(({ prompt }) => prompt)].map((prompt) => length(prompt) + 1);
   const lengths = demonstrations.map(full);
   const longest = [...lengths, ...held, ...alone].reduce((a, b) => Math.max(a, b), 0);
-  if (longest <= model.maxPositions) return;
-  const numLonger = lengths.filter((tokens) => tokens > model.maxPositions).length;
+  const limit = Math.min(model.maxPositions, model.slidingWindow ?? Infinity);
+  if (longest <= limit) return;
+  const numLonger = lengths.filter((tokens) => tokens > limit).length;
+  if (longest <= model.maxPositions) {
+    throw new ConfigError(
+      `Shorten the rows: in "${file}" a prompt with its completion takes up to ${longest} tokens, and this version computes ` +
+        `no attention window: model.slidingWindow is ${limit} (${numLonger} demonstrations are longer)`,
+    );
+  }
   throw new ConfigError(
     `Raise the context with --set model.maxPositions=${longest}, or shorten the rows: in "${file}" a prompt with its ` +
       `completion takes up to ${longest} tokens, the context has ${model.maxPositions} (${numLonger} demonstrations are longer)`,

@@ -14,7 +14,7 @@ pipeline_tag: text-generation
 ---
 # Policy of run ${run.run}, iteration ${run.iteration}
 
-A GPT-NeoX language model that continues a prompt. ${howMade(run)}
+A language model that continues a prompt. ${howMade(run)}
 
 \`\`\`python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -24,7 +24,7 @@ inputs = tokenizer([prompt], return_tensors="pt", padding=True)
 texts = tokenizer.batch_decode(model.generate(**inputs), skip_special_tokens=True)
 \`\`\`
 
-The tokenizer knows the words of its demonstrations only; others become \`<unk>\`. A text ends with the end-of-text token.
+${tokenizerText(run)}A text ends with the end-of-text token.
 `;
 }
 
@@ -52,11 +52,18 @@ reward = model(torch.tensor([ids])).logits[0, 0].item()
 `;
 }
 
+/** A tokenizer that was built from the demonstrations knows no other words; a checkpoint's own does. */
+function tokenizerText({ config }: RunModels): string {
+  return config.model.start === "fresh"
+    ? "The tokenizer knows the words of its demonstrations only; others become \`<unk>\`. "
+    : "";
+}
+
 function howMade({ run, iteration, config }: RunModels): string {
   const { seed, preset, policy } = config;
   const start = `Made by run \`${run}\` (preset \`${preset}\`, seed ${seed})`;
   return iteration === 0
-    ? `${start} by supervised fine-tuning on demonstrations.`
+    ? `${start}: the policy that its iterations start from, before any reward.`
     : `${start}: supervised fine-tuning on demonstrations, then ${iteration} of ${config.iterations} iterations of inverse ` +
       `reinforcement learning from them: sampled continuations, a reward that prefers the demonstrations, and a policy ` +
       `optimised on that reward with KL coefficient ${policy.klCoefficient} to the fine-tuned model.`;

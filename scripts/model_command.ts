@@ -2,11 +2,11 @@
 // Left out: fetching libtensorflow; `deno task setup` does that, and a run.
 import { availableParallelism } from "node:os";
 import { chooseTier, type NativeLibrarySearch } from "../src/compute/choose_tier.ts";
-import { nativeEnvironment } from "../src/compute/native_environment.ts";
-import { openTier, type Tier, type TierName } from "../src/compute/tier.ts";
+import { openTier, type Tier, type TierName, type TierOptions } from "../src/compute/tier.ts";
 import { choice, value, wholeNumber } from "./command_line.ts";
 import { findTensorflow } from "./fetch/tensorflow.ts";
 import type { ModelSource } from "./open_model.ts";
+import { tierEnvironment } from "./tier_environment.ts";
 import { cacheFolder, type Environment, runsFolder, userPath } from "./user_environment.ts";
 
 /** What a command reads of the world and says to it; tests hand in their own. */
@@ -38,7 +38,10 @@ export const modelOptions = {
     "DIR",
     'instead of --from: a Hugging Face folder, or an export with "policy" and "reward" in it',
   ),
-  backend: choice(["auto", "native", "wasm", "cpu"], "where to compute (default: auto)"),
+  backend: choice(
+    ["auto", "native", "webgpu", "wasm", "cpu"],
+    "where to compute (default: native, else wasm)",
+  ),
   threads: wholeNumber("threads of the native backend (default: all)", { min: 1, max: 256 }),
 };
 
@@ -67,9 +70,10 @@ export async function openCommandTier(
   const { name } = chooseTier({ requested: backend, nativeLibrary });
   if (name !== "native" || "missing" in nativeLibrary) return await openTier({ name, threads });
   // Read when the library is loaded; what glibc reads takes effect only where the process started with it.
-  for (const [key, setting] of Object.entries(nativeEnvironment())) Deno.env.set(key, setting);
+  const options: TierOptions = { name, threads, libraryDirectory: nativeLibrary.directory };
+  for (const [key, setting] of Object.entries(tierEnvironment(options))) Deno.env.set(key, setting);
   try {
-    return await openTier({ name, threads, libraryDirectory: nativeLibrary.directory });
+    return await openTier(options);
   } catch (error) {
     if (backend !== "auto") throw error;
     tell(

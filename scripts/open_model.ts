@@ -1,17 +1,19 @@
-// Opens what `generate`, `score` and `export` work on: the models of a run's completed iteration, or Hugging Face folders
-// that `export` wrote. Reads only.
+// Opens what `generate`, `score` and `export` work on: the models of a run's completed iteration, or Hugging Face folders,
+// a published checkpoint or what `export` wrote. Reads only.
 import { join, resolve } from "node:path";
-import { z } from "zod";
 import { type EventData, readEvent, RunConfig } from "../events/mod.ts";
 import { ConfigError, SchemaError } from "../src/base/errors.ts";
-import { loadTokenizer, type WordTokenizer } from "../src/data/word_tokenizer.ts";
+import { type ChatFormat, chatFormat } from "../src/data/chat_format.ts";
+import { loadTokenizer } from "../src/data/load_tokenizer.ts";
+import type { Tokenizer } from "../src/data/tokenizer.ts";
 import { decodeModel } from "../src/model/checkpoint.ts";
-import { readHuggingFaceModel } from "../src/model/huggingface_folder.ts";
+import type { GenerationConfig } from "../src/model/generation_config.ts";
 import type { ModelShape } from "../src/model/model_shape.ts";
 import { readFileArtifacts } from "../src/store/file_artifacts.ts";
 import { readFileLog } from "../src/store/file_log.ts";
 import { runFiles } from "../src/store/run_files.ts";
 import { resolveRun } from "../src/store/runs_folder.ts";
+import { readFolder } from "./model_folder.ts";
 
 export interface ModelSource {
   /** A run's name, or the path of its folder. */
@@ -33,7 +35,9 @@ export interface LoadedModel {
 export interface OpenedModels {
   /** For people: `run "demo-1", iteration 3`. */
   name: string;
-  tokenizer: WordTokenizer;
+  tokenizer: Tokenizer;
+  /** How conversations become texts. */
+  chat: ChatFormat;
   policy?: LoadedModel;
   /** In the reward's own unit. */
   reward?: LoadedModel;
@@ -43,6 +47,10 @@ export interface OpenedModels {
 
 interface Sampling {
   temperature: number;
+  /** 0: all tokens. */
+  topK: number;
+  /** 1: all tokens. */
+  topP: number;
   maxNewTokens: number;
 }
 
@@ -58,6 +66,7 @@ export async function openModels(source: ModelSource): Promise<OpenedModels> {
   return {
     name: run.name,
     tokenizer: loadTokenizer(run.tokenizer),
+    chat: chatFormat(run.tokenizer, run.name),
     policy: decodeModel(run.policy.weights, run.policy.digest),
     reward: run.reward === null ? undefined : decodeModel(run.reward.weights, run.reward.digest),
     sampling: samplingOf(run.config),
@@ -66,7 +75,7 @@ export async function openModels(source: ModelSource): Promise<OpenedModels> {
 
 /** The rollouts' temperature is the one that the policy was optimised at. */
 export function samplingOf({ policy, evaluation }: RunConfig): Sampling {
-  return { temperature: policy.temperature, maxNewTokens: evaluation.maxNewTokens };
+  return { temperature: policy.temperature, topK: 0, topP: 1, maxNewTokens: evaluation.maxNewTokens };
 }
 
 interface StoredModel {
@@ -141,9 +150,9 @@ function readCompleted(folder: string): CompletedIterations {
 
 /** One Hugging Face folder of ours, or the folder that holds a policy's and a reward's. */
 async function openFolder(folder: string): Promise<OpenedModels> {
-  const single = await readFolder(folder);
+  const single = await openSingle(folder);
   if (single !== undefined) return { name: `"${folder}"`, ...single };
-  const policy = await readFolder(join(folder, "policy")), reward = await readFolder(join(folder, "reward"));
+  const policy = await openSingle(join(folder, "policy")), reward = await openSingle(join(folder, "reward"));
   const first = policy ?? reward;
   if (first === undefined) {
     throw new ConfigError(
@@ -153,60 +162,27 @@ async function openFolder(folder: string): Promise<OpenedModels> {
   return { ...first, name: `"${folder}"`, policy: policy?.policy, reward: reward?.reward };
 }
 
-const generationConfigSchema = z.looseObject({
-  temperature: z.number().positive().optional(),
-  max_new_tokens: z.int().positive().optional(),
-});
-
 /** Undefined when the folder holds no model. */
-async function readFolder(folder: string): Promise<Omit<OpenedModels, "name"> | undefined> {
-  const config = await readText(join(folder, "config.json"));
-  if (config === undefined) return undefined;
-  const weights = await Deno.readFile(join(folder, "model.safetensors")).catch((cause) => {
-    throw new ConfigError(`Complete the folder "${folder}": its model.safetensors cannot be read`, { cause });
-  });
-  const loaded = readHuggingFaceModel({ config, weights }, folder);
-  const tokenizerJson = await readText(join(folder, "tokenizer.json"));
-  if (tokenizerJson === undefined) {
-    throw new ConfigError(`Complete the folder "${folder}": it lacks tokenizer.json`);
-  }
-  const tokenizer = loadTokenizer(tokenizerJson);
-  if (tokenizer.vocabularySize !== loaded.model.vocabularySize) {
-    throw new ConfigError(
-      `Put the model's own tokenizer.json into "${folder}": it has ${tokenizer.vocabularySize} tokens, ` +
-        `the model ${loaded.model.vocabularySize}`,
-    );
-  }
-  const sampling = await readSampling(join(folder, "generation_config.json"));
-  return loaded.model.head === "policy"
-    ? { tokenizer, policy: loaded, sampling }
-    : { tokenizer, reward: loaded, sampling };
-}
-
-async function readSampling(file: string): Promise<Sampling> {
-  const text = await readText(file);
-  const defaults = samplingOf(RunConfig.parse({}));
-  if (text === undefined) return defaults;
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new SchemaError("Write the file again: it is not JSON", { file, cause });
-  }
-  const parsed = generationConfigSchema.safeParse(value);
-  if (!parsed.success) throw new SchemaError(z.prettifyError(parsed.error), { file });
-  return {
-    temperature: parsed.data.temperature ?? defaults.temperature,
-    maxNewTokens: parsed.data.max_new_tokens ?? defaults.maxNewTokens,
+async function openSingle(folder: string): Promise<Omit<OpenedModels, "name"> | undefined> {
+  const opened = await readFolder(folder);
+  if (opened === undefined) return undefined;
+  const { model, flat, generation } = opened;
+  const common = {
+    tokenizer: loadTokenizer(opened.tokenizer),
+    chat: chatFormat(opened.tokenizer, folder),
+    sampling: folderSampling(generation),
   };
+  return model.head === "policy"
+    ? { ...common, policy: { model, flat } }
+    : { ...common, reward: { model, flat } };
 }
 
-/** Undefined when there is no such file. */
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
-    throw error;
-  }
+function folderSampling(generation: GenerationConfig | null): Sampling {
+  const defaults = samplingOf(RunConfig.parse({}));
+  return {
+    temperature: generation?.temperature ?? 1,
+    topK: generation?.topK ?? 0,
+    topP: generation?.topP ?? 1,
+    maxNewTokens: generation?.maxNewTokens ?? defaults.maxNewTokens,
+  };
 }

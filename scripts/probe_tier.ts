@@ -2,18 +2,18 @@
 // A process, because a native library that does not fit can end the one that loads it.
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../src/base/errors.ts";
-import { nativeEnvironment } from "../src/compute/native_environment.ts";
 import { openTier, type TierDescription, type TierOptions } from "../src/compute/tier.ts";
 import { parseHello } from "./actor_settings.ts";
+import { tierEnvironment } from "./tier_environment.ts";
 
 const OPTIONS_VARIABLE = "IRL_PROBE";
 
-/** Throws ConfigError with the reason when the tier does not open or fails its self-test. */
-export async function probeTier(options: TierOptions): Promise<TierDescription> {
+/** On the NVIDIA GPU of number `device`. Throws ConfigError with the reason when the tier does not open or fails its self-test. */
+export async function probeTier(options: TierOptions, device?: number): Promise<TierDescription> {
   const { stdout, code, signal } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", "--no-prompt", "--quiet", `--config=${configPath}`, import.meta.url],
     env: {
-      ...(options.name === "native" ? nativeEnvironment() : {}),
+      ...tierEnvironment(options, device),
       [OPTIONS_VARIABLE]: JSON.stringify(options),
     },
     stdin: "null",

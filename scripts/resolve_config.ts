@@ -4,7 +4,7 @@ import { RunConfig, unbuiltSwitches } from "../events/mod.ts";
 import { ConfigError } from "../src/base/errors.ts";
 import { PRESETS } from "../src/irl/presets.ts";
 import { CONFIG_FIELDS, isObject, pathsIn, valueAt, withValueAt } from "./config_fields.ts";
-import { nearestName } from "./nearest_name.ts";
+import { nearestName } from "../src/base/nearest_name.ts";
 
 export interface ConfigSources {
   preset?: string;
@@ -15,6 +15,8 @@ export interface ConfigSources {
   seed?: number;
   /** Whether demonstrations come from a file; without a preset that means the preset "own". */
   hasData: boolean;
+  /** Fields of `model` that the folder of `--model` or `--sft` gives, over the preset's. */
+  model?: Partial<RunConfig["model"]>;
 }
 
 /** Throws ConfigError. */
@@ -23,6 +25,7 @@ export function resolveConfig(sources: ConfigSources): RunConfig {
   const fallback = sources.hasData ? "own" : "demo";
   const preset = sources.preset ?? (typeof file.preset === "string" ? file.preset : fallback);
   let input: Record<string, unknown> = { ...presetInput(preset) };
+  if (sources.model !== undefined) input = { ...input, model: { ...sources.model } };
   for (const path of pathsIn(file)) {
     const value = valueAt(file, path);
     if (!isObject(value)) input = withValueAt(input, path, value);

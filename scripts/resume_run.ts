@@ -61,6 +61,7 @@ export async function resumeRun(options: ResumeOptions, context: RunContext): Pr
       mayFetch: mayFetchFor(config, { ...options, isAskedFor: options.backend === "native" }),
       environment,
       log: (line) => terminal.progress(line),
+      devices: options.devices,
       probe: context.substitutes?.probe,
     });
     terminal.progress("");

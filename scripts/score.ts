@@ -1,8 +1,10 @@
 // `deno task score`: log-likelihood and reward of the rows of a data file, one JSON object a row.
 // Prompt and completion are tokenized apart and joined; no token is added but EOS, where asked for.
+import { encodePrompt } from "../src/data/tokenizer.ts";
 import * as tf from "@tensorflow/tfjs-core";
 import { z } from "zod";
 import { ConfigError, SchemaError } from "../src/base/errors.ts";
+import type { ChatFormat } from "../src/data/chat_format.ts";
 import { decodeUtf8, parseJsonLines } from "../src/data/parse_json_lines.ts";
 import { parseDemonstrations } from "../src/data/read_demonstrations.ts";
 import { parsePreferences } from "../src/data/read_preferences.ts";
@@ -10,6 +12,7 @@ import { rowObject } from "../src/data/row_fields.ts";
 import type { Demonstration, PreferencePair } from "../src/data/rows.ts";
 import { scoreSequences } from "../src/irl/learn_reward.ts";
 import { continuationLogProbabilities } from "../src/irl/score_policy.ts";
+import { contextLimit } from "../src/model/model_shape.ts";
 import type { TokenSequence } from "../src/model/sequence_batch.ts";
 import { type CommandLine, flag, value } from "./command_line.ts";
 import { tellUnknownWords } from "./generate.ts";
@@ -67,7 +70,7 @@ interface ScoreRows {
 export async function scoreRows({ options }: CommandLine<Options>, world: CommandWorld): Promise<number> {
   if (options.data === undefined) throw new ConfigError("Give --data a file of rows");
   const models = await openModels(modelSource(options, world));
-  const file = options.data, rows = await readRows(file, world);
+  const file = options.data, rows = await readRows(file, models.chat, world);
   const sequences = tokenRows(rows, models, { file, eos: options.eos });
   tellUnknownWords(
     rows.texts.flatMap(({ prompt, completion }) => [prompt, completion]),
@@ -90,14 +93,14 @@ export async function scoreRows({ options }: CommandLine<Options>, world: Comman
 }
 
 /** The file's first row says whether it holds pairs. */
-async function readRows(file: string, world: CommandWorld): Promise<ScoreRows> {
+async function readRows(file: string, chat: ChatFormat, world: CommandWorld): Promise<ScoreRows> {
   const text = decodeUtf8(await readData(userPath(file, world.environment), file), file);
   const entries = parseJsonLines(text, file), lines = entries.map(({ line }) => line);
   const first = rowObject(entries[0], file);
   if (first.chosen === undefined && first.rejected === undefined) {
-    return { texts: parseDemonstrations(text, { file }), lines };
+    return { texts: parseDemonstrations(text, { file, chat }), lines };
   }
-  const { pairs } = parsePreferences(text, { file });
+  const { pairs } = parsePreferences(text, { file, chat });
   const texts = pairs.flatMap(({ prompt, chosen, rejected }) => [
     { prompt, completion: chosen },
     { prompt, completion: rejected },
@@ -120,10 +123,10 @@ function tokenRows(
   { tokenizer, policy, reward }: OpenedModels,
   { file, eos }: { file: string; eos: boolean },
 ): TokenSequence[] {
-  const context = (policy ?? reward)?.model.maxPositions ?? 0;
+  const model = (policy ?? reward)?.model, context = model === undefined ? 0 : contextLimit(model);
   return texts.map(({ prompt, completion }, i) => {
     const sequence = {
-      prompt: tokenizer.encode(prompt),
+      prompt: encodePrompt(tokenizer, prompt),
       continuation: [...tokenizer.encode(completion), ...(eos ? [tokenizer.eosId] : [])],
     };
     const length = sequence.prompt.length + sequence.continuation.length;

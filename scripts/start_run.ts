@@ -11,10 +11,12 @@ import { openFileArtifacts } from "../src/store/file_artifacts.ts";
 import { openFileLog } from "../src/store/file_log.ts";
 import { runFiles } from "../src/store/run_files.ts";
 import { checkRunName } from "../src/store/run_name.ts";
+import { isInProcess } from "./choose_bus.ts";
 import { chooseCompute, type ChosenCompute } from "./choose_compute.ts";
 import { type ConductOptions, conductRun, mayFetchFor } from "./conduct_run.ts";
 import { CONFIG_FIELDS, valueAt } from "./config_fields.ts";
-import { type DataFiles, loadData, type LoadedData, storeData } from "./load_data.ts";
+import { type BaseModel, type DataFiles, loadData, type LoadedData, storeData } from "./load_data.ts";
+import { checkMemory } from "./plan/check_memory.ts";
 import { parseConfig, presetInput } from "./resolve_config.ts";
 import type { RunContext } from "./run_context.ts";
 import { SOFTWARE_VERSION } from "./software_version.ts";
@@ -22,6 +24,8 @@ import { SOFTWARE_VERSION } from "./software_version.ts";
 export interface StartOptions extends ConductOptions {
   config: RunConfig;
   files: DataFiles;
+  /** The model that it starts from, where there is a folder. */
+  starting?: BaseModel;
   /** @default made from preset and seed */
   run?: string;
   runsFolder: string;
@@ -29,6 +33,8 @@ export interface StartOptions extends ConductOptions {
   isDefaultFolder: boolean;
   backend: TierName | "auto";
   threads?: number;
+  /** Whether a run whose memory is not there is refused. */
+  checksMemory: boolean;
 }
 
 /** Returns the exit code. */
@@ -36,7 +42,7 @@ export async function startRun(options: StartOptions, context: RunContext): Prom
   const { config } = options, { terminal } = context;
   if (options.run !== undefined) checkRunName(options.run);
   terminal.line(`Run    ${configText(config)}`);
-  const data = await loadData(config, options.files);
+  const data = await loadData(config, options.files, { base: options.starting });
   for (const note of data.notes) terminal.line(note);
   const compute = await chooseCompute({
     requested: options.backend,
@@ -44,9 +50,14 @@ export async function startRun(options: StartOptions, context: RunContext): Prom
     mayFetch: mayFetchFor(config, { ...options, isAskedFor: options.backend === "native" }),
     environment: context.environment,
     log: (line) => terminal.progress(line),
+    devices: options.devices,
     probe: context.substitutes?.probe,
   });
   terminal.progress("");
+  if (options.checksMemory) {
+    const inProcess = isInProcess(options.bus, options.inProcess);
+    await checkMemory(config, data, { compute, devices: options.devices, inProcess });
+  }
   const claim = claimFolder(options);
   try {
     return await conductRun(

@@ -3,10 +3,11 @@ import type { Command, ResultMeta } from "../events/mod.ts";
 import type { Progress } from "../src/base/ports.ts";
 import type { TierDescription, TierOptions } from "../src/compute/tier.ts";
 
-/** What a Worker is opened with: its tier, and the run's folder for artifacts. */
+/** What a Worker is opened with: its tier, the run's folder for artifacts, and which GPU its process was given. */
 export interface WorkerSettings {
   tier: TierOptions;
   folder: string;
+  device?: number;
 }
 
 export type ToWorker = { open: WorkerSettings } | { run: Command; number: number };

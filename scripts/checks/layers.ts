@@ -7,8 +7,8 @@ const ALLOWED: Record<string, { ours: string[]; external: string[] }> = {
   "src/base": { ours: [], external: [] },
   "src/math": { ours: ["src/base"], external: ["tfjs"] },
   "src/compute": { ours: ["src/base"], external: ["tfjs"] },
-  "src/model": { ours: ["src/base", "src/math", "src/compute"], external: ["tfjs"] },
-  "src/data": { ours: ["src/base"], external: ["zod", "@huggingface/tokenizers"] },
+  "src/model": { ours: ["src/base", "src/math", "src/compute"], external: ["zod", "tfjs"] },
+  "src/data": { ours: ["src/base"], external: ["zod", "@huggingface/tokenizers", "@huggingface/jinja"] },
   "src/irl": {
     ours: ["events", "src/base", "src/math", "src/compute", "src/model", "src/data"],
     external: ["tfjs"],

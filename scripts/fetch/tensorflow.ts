@@ -1,28 +1,21 @@
 // libtensorflow for the native tier: a folder the user names, or the two libraries of a hash-pinned wheel in the cache.
-// Left out: platforms without a pinned wheel (they compute on wasm), GPU wheels.
+// Left out: platforms without a pinned wheel, which compute on wasm; fetching the build for GPUs (tensorflow_gpu.ts).
 import { join } from "node:path";
 import { ConfigError } from "../../src/base/errors.ts";
 import { libraryFiles } from "../../src/compute/native_library.ts";
+import { gpuCacheFolder, missingGpuParts } from "./tensorflow_gpu.ts";
+import { TENSORFLOW_VERSION, TENSORFLOW_WHEELS } from "./tensorflow_wheels.ts";
 import { fetchWheel } from "./wheel.ts";
-
-const VERSION = "2.21.0";
-
-/** What is fetched where. Any Python tag would do, as no Python code is used; one is pinned with its hash. */
-const WHEELS: Record<string, { platformTag: string; sha256: string; wheelBytes: number } | undefined> = {
-  "linux-x86_64": {
-    platformTag: "manylinux_2_27_x86_64",
-    sha256: "2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c",
-    wheelBytes: 273_829_956,
-  },
-};
 
 /** A folder with both libraries, and which one it is, for people. */
 export interface TensorflowLibrary {
   directory: string;
   source: string;
+  /** Whether it may find a GPU; it tells when it is opened. */
+  mayUseGpu: boolean;
 }
 
-/** The folder of the libraries: `TF_LIB_DIR` if set, else the cache, else undefined. */
+/** The folder of the libraries: `TF_LIB_DIR` if set, else the cache with the build for GPUs first, else undefined. */
 export function findTensorflow(
   environment: Record<string, string | undefined>,
   cacheDirectory: string,
@@ -30,12 +23,21 @@ export function findTensorflow(
   const named = environment.TF_LIB_DIR;
   if (named !== undefined && named !== "") {
     const missing = libraryFiles.filter((file) => !isFile(join(named, file)));
-    if (missing.length === 0) return { directory: named, source: "libtensorflow from TF_LIB_DIR" };
+    if (missing.length === 0) {
+      return { directory: named, source: "libtensorflow from TF_LIB_DIR", mayUseGpu: true };
+    }
     throw new ConfigError(
       `Point TF_LIB_DIR to a folder with ${libraryFiles.join(" and ")}: "${named}" lacks ${
         missing.join(" and ")
       }`,
     );
+  }
+  if (missingGpuParts(cacheDirectory).length === 0) {
+    return {
+      directory: join(gpuCacheFolder(cacheDirectory), "tensorflow"),
+      source: `libtensorflow ${TENSORFLOW_VERSION} for GPUs from the cache`,
+      mayUseGpu: true,
+    };
   }
   const directory = cacheFolder(cacheDirectory);
   return libraryFiles.every((file) => isFile(join(directory, file))) ? inCache(directory) : undefined;
@@ -43,7 +45,7 @@ export function findTensorflow(
 
 /** Why nothing can be fetched for this platform, or undefined when it can. */
 export function whyNoTensorflow(platform = currentPlatform()): string | undefined {
-  return WHEELS[platform] === undefined ? `no libtensorflow is pinned for ${platform}` : undefined;
+  return TENSORFLOW_WHEELS[platform] === undefined ? `no libtensorflow is pinned for ${platform}` : undefined;
 }
 
 /** Fetches the libraries into the cache, unless they are there. */
@@ -51,16 +53,12 @@ export async function fetchTensorflow(
   cacheDirectory: string,
   log: (line: string) => void,
 ): Promise<TensorflowLibrary> {
-  const wheel = WHEELS[currentPlatform()];
+  const wheel = TENSORFLOW_WHEELS[currentPlatform()];
   if (wheel === undefined) {
     throw new ConfigError(`Use the tier "wasm" or set TF_LIB_DIR: ${whyNoTensorflow()}`);
   }
   const directory = await fetchWheel({
     ...wheel,
-    name: "tensorflow-cpu",
-    version: VERSION,
-    pythonVersion: "3.11",
-    abi: "cp311",
     members: (path) => libraryFiles.find((file) => path === `tensorflow/${file}`),
     into: cacheFolder(cacheDirectory),
     log,
@@ -69,14 +67,15 @@ export async function fetchTensorflow(
 }
 
 function inCache(directory: string): TensorflowLibrary {
-  return { directory, source: `libtensorflow ${VERSION} from the cache` };
+  return { directory, source: `libtensorflow ${TENSORFLOW_VERSION} from the cache`, mayUseGpu: false };
 }
 
 function cacheFolder(cacheDirectory: string): string {
-  return join(cacheDirectory, `tensorflow-cpu-${VERSION}-${currentPlatform()}`);
+  return join(cacheDirectory, `tensorflow-cpu-${TENSORFLOW_VERSION}-${currentPlatform()}`);
 }
 
-function currentPlatform(): string {
+/** Operating system and architecture. */
+export function currentPlatform(): string {
   return `${Deno.build.os}-${Deno.build.arch}`;
 }
 

@@ -1,38 +1,65 @@
-// Compiled functions for whatever shapes they are called with, and ones that live as long as their tier.
+// Compiled functions for whatever shapes they are called with, each as long as its tier.
 import { digestOf } from "../base/canonical.ts";
-import type { TensorFunction, TensorSpec, Tier } from "./tier.ts";
+import { specOf } from "./compile.ts";
+import type { StateFunction, TensorFunction, TensorSpec, TierCompiler } from "./tier.ts";
 
-type Compiler = Pick<Tier, "compile">;
+/** What names a function among those of a tier. */
+export interface FunctionIdentity {
+  name: string;
+  /** All that the function depends on beside its arguments, as plain data. */
+  settings: unknown;
+}
 
-/** `fn` compiled for each set of argument shapes that it is called with. */
-export function compileByShape(tier: Compiler, name: string, fn: TensorFunction): TensorFunction {
-  const known = new Map<string, TensorFunction>();
+type Compiler = Pick<TierCompiler, "compile">;
+type StateCompiler = Pick<TierCompiler, "compileWithState">;
+
+const functions = new WeakMap<Compiler, Map<string, TensorFunction>>();
+const stateFunctions = new WeakMap<StateCompiler, Map<string, StateFunction>>();
+
+/**
+ * `fn` compiled for each set of argument shapes that it is called with, and kept with the tier: for equal names and settings the
+ * function of the first call is used again, so that a step that is called a thousand times traces and compiles once.
+ */
+export function compileOnce(tier: Compiler, fn: TensorFunction, identity: FunctionIdentity): TensorFunction {
+  const known = tableOf(functions, tier), key = keyOf(identity);
   return (...args) => {
-    const specs = args.map(({ shape, dtype }): TensorSpec => ({
-      shape,
-      dtype: dtype === "int32" || dtype === "bool" ? dtype : "float32",
-    }));
-    const key = JSON.stringify(specs), run = known.get(key) ?? tier.compile(name, fn, specs);
-    known.set(key, run);
+    const specs = args.map(specOf);
+    const run = kept(known, key(specs), () => tier.compile(identity.name, fn, specs));
     return run(...args);
   };
 }
 
-const families = new WeakMap<Compiler, Map<string, TensorFunction>>();
-
-/**
- * The same, kept with the tier. `settings` are all that `fn` depends on beside its arguments, as plain data: for equal
- * names and settings the function of the first call is used again, so that a step that is called a thousand times traces
- * and compiles once.
- */
-export function compileOnce(
-  tier: Compiler,
+/** The same for a function of a state: see `compileWithState`. */
+export function compileStateOnce(
+  tier: StateCompiler,
   fn: TensorFunction,
-  { name, settings }: { name: string; settings: unknown },
-): TensorFunction {
-  const known = families.get(tier) ?? new Map<string, TensorFunction>();
-  families.set(tier, known);
-  const key = digestOf([name, settings]), run = known.get(key) ?? compileByShape(tier, name, fn);
-  known.set(key, run);
-  return run;
+  identity: FunctionIdentity,
+): StateFunction {
+  const known = tableOf(stateFunctions, tier), key = keyOf(identity);
+  return (state, ...given) => {
+    const specs = { state: state.specs, args: given.map(specOf) };
+    const run = kept(known, key(specs), () => tier.compileWithState(identity.name, fn, specs));
+    return run(state, ...given);
+  };
+}
+
+/** Names a function and the shapes that it is called with. */
+function keyOf({ name, settings }: FunctionIdentity): (specs: unknown) => string {
+  const digest = digestOf([name, settings]);
+  return (specs) => digest + JSON.stringify(specs);
+}
+
+function tableOf<Key extends object, Value>(
+  tables: WeakMap<Key, Map<string, Value>>,
+  key: Key,
+): Map<string, Value> {
+  const table = tables.get(key) ?? new Map<string, Value>();
+  tables.set(key, table);
+  return table;
+}
+
+function kept<Value>(table: Map<string, Value>, key: string, make: () => Value): Value {
+  const value = table.get(key) ?? make();
+  table.set(key, value);
+  return value;
 }

@@ -2,14 +2,14 @@
 import "@tensorflow/tfjs-backend-cpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { leaveBackend, useBackend } from "./backend.ts";
-import { compileEagerly } from "./compile.ts";
+import { eagerCompiler } from "./compile.ts";
 import type { OpenBackend } from "./tier.ts";
 
 export async function openCpu(): Promise<OpenBackend> {
   await useBackend("cpu");
   return {
     description: { name: "cpu", variant: "js", threads: 1, engine: `tfjs ${tf.version_core}` },
-    compile: compileEagerly,
+    ...eagerCompiler,
     dispose: () => leaveBackend("cpu"),
   };
 }

@@ -4,20 +4,22 @@ import util from "node:util";
 import * as tf from "@tensorflow/tfjs-core";
 import { NodeJSKernelBackend } from "@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js";
 import { useBackend } from "./backend.ts";
-import { compileEagerly } from "./compile.ts";
+import { eagerCompiler } from "./compile.ts";
 import { createNativeBinding } from "./native_binding.ts";
 import { compileNatively } from "./native_compile.ts";
 import { replaceGather } from "./native_gather.ts";
-import type { OpenBackend, TierOptions } from "./tier.ts";
+import { nativeEngine } from "./native_gpu.ts";
+import type { OpenBackend } from "./tier.ts";
 
 /** The name under which the node kernels are registered. */
 export const nativeBackend = "tensorflow";
 
 export async function openNative(
-  { directory, threads, variant }: {
+  { directory, threads, variant, tf32 }: {
     directory: string;
     threads: number;
-    variant: NonNullable<TierOptions["variant"]>;
+    variant: "xla" | "eager";
+    tf32: boolean;
   },
 ): Promise<OpenBackend> {
   restoreRemovedUtil();
@@ -32,9 +34,9 @@ export async function openNative(
       name: "native",
       variant,
       threads,
-      engine: `tensorflow ${binding.TF_Version}`,
+      engine: nativeEngine(binding.TF_Version, binding.isUsingGpuDevice() ? { tf32 } : undefined),
     },
-    ...(variant === "xla" ? compileNatively(backend, binding.tracer) : { compile: compileEagerly }),
+    ...(variant === "xla" ? compileNatively(backend, binding) : eagerCompiler),
     dispose() {
       tf.removeBackend(nativeBackend);
       binding.close();

@@ -3,6 +3,7 @@
 import type { TFEOpAttr, TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding.js";
 import { openContext } from "./native_context.ts";
 import { textAt } from "./native_library.ts";
+import { NativeMemory } from "./native_memory.ts";
 import { NativeTensors } from "./native_tensors.ts";
 import { NativeTracer } from "./native_tracer.ts";
 import { attributeKinds, dataTypes } from "./native_types.ts";
@@ -22,6 +23,7 @@ class OpAttribute {
 export interface NativeBinding extends TFJSBinding {
   /** Takes the operations while it traces. */
   tracer: NativeTracer;
+  memory: NativeMemory;
   /** Frees every tensor and the context. */
   close(): void;
 }
@@ -31,9 +33,11 @@ export function createNativeBinding(directory: string, threads: number): NativeB
   const native = openContext(directory, threads);
   const tensors = new NativeTensors(native);
   const tracer = new NativeTracer(native, tensors);
+  const memory = new NativeMemory();
   let isOpen = true;
   return {
     tracer,
+    memory,
     ...dataTypes,
     ...attributeKinds,
     TensorMetadata,
@@ -60,6 +64,7 @@ export function createNativeBinding(directory: string, threads: number): NativeB
       isOpen = false;
       tracer.close();
       tensors.close();
+      memory.close();
     },
   };
 }

@@ -8,6 +8,8 @@ export interface NativeContext {
   status: Deno.PointerObject;
   /** The first GPU, else the CPU. */
   device: { name: Uint8Array<ArrayBuffer>; isGpu: boolean };
+  /** Names of the compiled programs, which run on that device whatever they take. */
+  programs: Set<string>;
   close(): void;
 }
 
@@ -31,6 +33,7 @@ export function openContext(directory: string, threads: number): NativeContext {
     context: open,
     status,
     device: findDevice(library, open, status),
+    programs: new Set(),
     close() {
       library.TFE_DeleteContext(open);
       library.TF_DeleteStatus(status);

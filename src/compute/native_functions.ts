@@ -41,6 +41,7 @@ export class NativeFunctions {
     const known = this.#known.get(name);
     if (known === undefined) {
       this.#known.set(name, { pointer: this.#add(make(name), isProgram), users: 1, inner });
+      if (isProgram) this.#native.programs.add(name);
     } else {
       known.users++;
       for (const part of inner) part.release();
@@ -81,6 +82,7 @@ export class NativeFunctions {
     const { library, context, status } = this.#native, entry = this.#known.get(name);
     if (entry === undefined) return;
     this.#known.delete(name);
+    this.#native.programs.delete(name);
     library.TFE_ContextRemoveFunction(context, cString(name), status);
     library.TF_DeleteFunction(entry.pointer);
     checkStatus(library, status);

@@ -1,11 +1,11 @@
 // One libtensorflow graph while a function is traced into it: operations go in, a function comes out. Its digest depends on
 // what was added alone, so equal traces are known as equal, in this process and in the next.
 import { createHash, type Hash } from "node:crypto";
+import type { TFEOpAttr } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding.js";
 import { type AttributeSetters, setAttribute } from "./native_attributes.ts";
 import type { NativeContext } from "./native_context.ts";
 import { checkStatus, type NativeLibrary, present } from "./native_library.ts";
 import { cString } from "./native_pin.ts";
-import type { NativeOperation } from "./native_tensors.ts";
 import { attributeKinds, dataTypes } from "./native_types.ts";
 
 /** One result of an operation in a graph: a tensor whose shape is known and whose numbers are not. */
@@ -19,6 +19,15 @@ export interface GraphValue {
   dtype: number;
 }
 
+/** One operation to add. */
+export interface GraphOperation {
+  name: string;
+  attributes: readonly TFEOpAttr[];
+  inputs: readonly GraphValue[];
+  shape?: readonly number[];
+  after?: GraphValue;
+}
+
 /** Operations that take a list first; the rest of their inputs, if any, come one by one. */
 const takesList = new Set(["ConcatV2", "Pack", "AddN", "Einsum", "IdentityN", "StatelessWhile"]);
 
@@ -28,6 +37,8 @@ export class NativeGraph {
   readonly #setters: AttributeSetters;
   readonly #hash: Hash = createHash("sha256");
   readonly #arguments: GraphValue[] = [];
+  /** Operations without a result, which are there for what they do: assignments. */
+  readonly #effects: Deno.PointerObject[] = [];
   #numNodes = 0;
 
   constructor(native: NativeContext) {
@@ -40,15 +51,18 @@ export class NativeGraph {
     this.#native.library.TF_DeleteGraph(this.#pointer);
   }
 
-  /** Adds one operation; a "Placeholder" becomes the function's next argument. */
-  add(
-    { name, attributes, inputs }: Omit<NativeOperation, "inputs" | "numOutputs"> & { inputs: GraphValue[] },
-  ): GraphValue[] {
+  /**
+   * Adds one operation; a "Placeholder" becomes the function's next argument. `shape` is that of its result where the graph cannot
+   * know it; it runs later than the operation that gave `after`.
+   */
+  add({ name, attributes, inputs, shape, after }: GraphOperation): GraphValue[] {
     const { library } = this.#native;
     this.#record(
       name,
       ...attributes.map((attribute) => `${attribute.name}:${attribute.type}=${attribute.value}`),
       ...inputs.map(({ node, index }) => `${node}:${index}`),
+      ...(shape === undefined ? [] : [`shape [${shape}]`]),
+      ...(after === undefined ? [] : [`after ${after.node}`]),
     );
     const operation = this.#start(name);
     const count = attributes.find((attribute) => attribute.name === "N")?.value ?? inputs.length;
@@ -58,7 +72,8 @@ export class NativeGraph {
     for (const attribute of attributes) {
       setAttribute(this.#setters, operation, { key: cString(attribute.name), attribute });
     }
-    const values = this.#finish(operation);
+    if (after !== undefined) library.TF_AddControlInput(operation, after.operation);
+    const values = this.#finish(operation, shape);
     if (name === "Placeholder") this.#arguments.push(...values);
     return values;
   }
@@ -87,7 +102,8 @@ export class NativeGraph {
   /** The function of the graph's arguments that gives `outputs`. */
   toFunction(name: string, outputs: readonly GraphValue[]): Deno.PointerObject {
     const { library, status } = this.#native, inputs = this.#arguments;
-    const made = library.TF_GraphToFunction(
+    const effects = this.#effects;
+    const made = library.TF_GraphToFunctionWithControlOutputs(
       this.#pointer,
       cString(name),
       0,
@@ -97,6 +113,9 @@ export class NativeGraph {
       packed(inputs),
       outputs.length,
       packed(outputs),
+      null,
+      effects.length,
+      BigUint64Array.from(effects, (operation) => Deno.UnsafePointer.value(operation)),
       null,
       null,
       null,
@@ -115,13 +134,20 @@ export class NativeGraph {
     return present(library.TF_NewOperation(this.#pointer, cString(type), cString(`n${this.#numNodes}`)));
   }
 
-  #finish(description: Deno.PointerObject): GraphValue[] {
+  #finish(description: Deno.PointerObject, shape?: readonly number[]): GraphValue[] {
     const { library, status } = this.#native;
     const finished = library.TF_FinishOperation(description, status);
     checkStatus(library, status);
     const operation = present(finished), node = this.#numNodes++;
-    return Array.from({ length: library.TF_OperationNumOutputs(operation) }, (_, index) => {
+    const numOutputs = library.TF_OperationNumOutputs(operation);
+    if (numOutputs === 0) this.#effects.push(operation);
+    return Array.from({ length: numOutputs }, (_, index) => {
       const output = packed([{ operation, index }]);
+      if (shape !== undefined) {
+        const sizes = BigInt64Array.from(shape, BigInt);
+        library.TF_GraphSetTensorShape(this.#pointer, output, sizes, shape.length, status);
+        checkStatus(library, status);
+      }
       return {
         graph: this,
         operation,
@@ -160,11 +186,21 @@ function packed(values: readonly Pick<GraphValue, "operation" | "index">[]): Uin
   return bytes;
 }
 
-/** The attributes of a tensor type, a list of types and a function, as kernels write them. */
+/** The attributes of a tensor type, a shape, a text and a function, as kernels write them. */
 export const typeAttribute = (name: string, dtype: number) => ({
   name,
   type: attributeKinds.TF_ATTR_TYPE,
   value: dtype,
+});
+export const shapeAttribute = (name: string, shape: readonly number[]) => ({
+  name,
+  type: attributeKinds.TF_ATTR_SHAPE,
+  value: [...shape],
+});
+export const textAttribute = (name: string, value: string) => ({
+  name,
+  type: attributeKinds.TF_ATTR_STRING,
+  value,
 });
 export const functionAttribute = (name: string, functionName: string) => ({
   name,

@@ -8,6 +8,7 @@ export const graphSymbols = {
   TF_DeleteGraph: { parameters: ["pointer"], result: "void" },
   TF_NewOperation: { parameters: ["pointer", "buffer", "buffer"], result: "pointer" },
   TF_FinishOperation: { parameters: ["pointer", "pointer"], result: "pointer" },
+  TF_AddControlInput: { parameters: ["pointer", "pointer"], result: "void" },
   TF_AddInput: { parameters: ["pointer", output], result: "void" },
   TF_AddInputList: { parameters: ["pointer", "buffer", "i32"], result: "void" },
   TF_SetAttrString: { parameters: ["pointer", "buffer", "buffer", "usize"], result: "void" },
@@ -26,9 +27,10 @@ export const graphSymbols = {
   TF_OperationOutputType: { parameters: [output], result: "i32" },
   TF_GraphGetTensorNumDims: { parameters: ["pointer", output, "pointer"], result: "i32" },
   TF_GraphGetTensorShape: { parameters: ["pointer", output, "buffer", "i32", "pointer"], result: "void" },
-  TF_GraphToFunction: {
-    // Graph, name, whether to append a hash, the operations (-1, null: all), inputs, outputs, output names, options,
-    // description, status.
+  TF_GraphSetTensorShape: { parameters: ["pointer", output, "buffer", "i32", "pointer"], result: "void" },
+  TF_GraphToFunctionWithControlOutputs: {
+    // Graph, name, whether to append a hash, the operations (-1, null: all), inputs, outputs, output names, operations that
+    // always run, their names, options, description, status.
     parameters: [
       "pointer",
       "buffer",
@@ -37,6 +39,9 @@ export const graphSymbols = {
       "pointer",
       "i32",
       "buffer",
+      "i32",
+      "buffer",
+      "pointer",
       "i32",
       "buffer",
       "pointer",

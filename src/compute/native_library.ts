@@ -3,7 +3,10 @@ import { ConfigError } from "../base/errors.ts";
 import { graphSymbols } from "./native_graph_symbols.ts";
 import { pinLibraries } from "./native_pin.ts";
 
-export const libraryFiles = ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"] as const;
+/** As the wheels of this operating system name them; macOS's were not run there. */
+export const libraryFiles: readonly [core: string, framework: string] = Deno.build.os === "darwin"
+  ? ["libtensorflow_cc.2.dylib", "libtensorflow_framework.2.dylib"]
+  : ["libtensorflow_cc.so.2", "libtensorflow_framework.so.2"];
 
 const coreSymbols = {
   TFE_NewContextOptions: { parameters: [], result: "pointer" },
@@ -18,6 +21,7 @@ const coreSymbols = {
   TF_DeleteDeviceList: { parameters: ["pointer"], result: "void" },
   TFE_NewOp: { parameters: ["pointer", "buffer", "pointer"], result: "pointer" },
   TFE_DeleteOp: { parameters: ["pointer"], result: "void" },
+  TFE_OpSetDevice: { parameters: ["pointer", "buffer", "pointer"], result: "void" },
   TFE_OpAddInput: { parameters: ["pointer", "pointer", "pointer"], result: "void" },
   TFE_Execute: { parameters: ["pointer", "buffer", "buffer", "pointer"], result: "void" },
   TFE_OpSetAttrString: { parameters: ["pointer", "buffer", "buffer", "usize"], result: "void" },
@@ -25,6 +29,8 @@ const coreSymbols = {
   TFE_OpSetAttrFloat: { parameters: ["pointer", "buffer", "f32"], result: "void" },
   TFE_OpSetAttrBool: { parameters: ["pointer", "buffer", "u8"], result: "void" },
   TFE_OpSetAttrType: { parameters: ["pointer", "buffer", "i32"], result: "void" },
+  TFE_OpSetAttrFunction: { parameters: ["pointer", "buffer", "pointer"], result: "void" },
+  TFE_OpSetAttrTypeList: { parameters: ["pointer", "buffer", "buffer", "i32"], result: "void" },
   TFE_OpSetAttrShape: { parameters: ["pointer", "buffer", "buffer", "i32", "pointer"], result: "void" },
   TFE_OpSetAttrIntList: { parameters: ["pointer", "buffer", "buffer", "i32"], result: "void" },
   TFE_OpSetAttrFloatList: { parameters: ["pointer", "buffer", "buffer", "i32"], result: "void" },

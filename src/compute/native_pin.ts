@@ -1,13 +1,16 @@
 // Loading a library into the process for good. A runtime that ends a Worker or itself unloads the libraries it opened,
 // and libtensorflow's threads then run unmapped code: a segmentation fault at every exit.
 
-const RTLD_NOW_NODELETE = 0x1002;
+/** The C library, and RTLD_NOW | RTLD_NODELETE as it numbers them. macOS's were not run there. */
+const { libcPath, RTLD_NOW_NODELETE } = Deno.build.os === "darwin"
+  ? { libcPath: "/usr/lib/libSystem.B.dylib", RTLD_NOW_NODELETE: 0x82 }
+  : { libcPath: "libc.so.6", RTLD_NOW_NODELETE: 0x1002 };
 const STDERR = 2;
 const O_WRONLY = 1;
 
-/** Loads libraries (Linux, glibc) so that they are never unloaded, and keeps their greeting off stderr. */
+/** Loads libraries (Linux with glibc, macOS) so that they are never unloaded, and keeps their greeting off stderr. */
 export function pinLibraries(paths: readonly string[]): void {
-  const libc = Deno.dlopen("libc.so.6", {
+  const libc = Deno.dlopen(libcPath, {
     dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
     dlerror: { parameters: [], result: "pointer" },
     open: { parameters: ["buffer", "i32"], result: "i32" },

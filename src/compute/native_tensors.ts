@@ -36,7 +36,7 @@ export class NativeTensors {
 
   constructor(native: NativeContext) {
     this.#native = native;
-    this.#setters = eagerSetters(native.library, native.status);
+    this.#setters = eagerSetters(native);
   }
 
   /** The number that the next tensor will have. */
@@ -138,10 +138,15 @@ export class NativeTensors {
   /** Runs one operation and takes in its results. */
   execute({ name, attributes, inputs, numOutputs }: NativeOperation): TensorDescription[] {
     this.#checkOpen();
-    const { library, context, status } = this.#native;
+    const { library, context, status, device, programs } = this.#native;
     const operation = library.TFE_NewOp(context, this.#cString(name), status);
     try {
       checkStatus(library, status);
+      // Single operations find their device by their inputs; a program is told. Not run on a GPU.
+      if (device.isGpu && programs.has(name)) {
+        library.TFE_OpSetDevice(operation, device.name, status);
+        checkStatus(library, status);
+      }
       for (const attribute of attributes) {
         setAttribute(this.#setters, operation, { key: this.#cString(attribute.name), attribute });
       }
@@ -215,7 +220,7 @@ export class NativeTensors {
   }
 }
 
-function eagerSetters(library: NativeLibrary, status: Deno.PointerObject): AttributeSetters {
+function eagerSetters({ library, context, status }: NativeContext): AttributeSetters {
   return {
     text: (operation, key, text) => library.TFE_OpSetAttrString(operation, key, text, BigInt(text.length)),
     int: library.TFE_OpSetAttrInt,
@@ -225,15 +230,17 @@ function eagerSetters(library: NativeLibrary, status: Deno.PointerObject): Attri
     flag: library.TFE_OpSetAttrBool,
     flags: (operation, key, values) => library.TFE_OpSetAttrBoolList(operation, key, values, values.length),
     type: library.TFE_OpSetAttrType,
-    types() {
-      throw new Error("Lists of types are for compiled functions");
-    },
+    types: (operation, key, values) => library.TFE_OpSetAttrTypeList(operation, key, values, values.length),
     shape(operation, key, sizes) {
       library.TFE_OpSetAttrShape(operation, key, sizes, sizes.length, status);
       checkStatus(library, status);
     },
-    functionName() {
-      throw new Error("Operations that call functions are for compiled functions");
+    functionName(operation, key, name) {
+      const called = library.TFE_NewOp(context, Uint8Array.of(...name, 0), status);
+      checkStatus(library, status);
+      library.TFE_OpSetAttrBool(called, cString("_XlaMustCompile"), 1);
+      library.TFE_OpSetAttrFunction(operation, key, called);
+      library.TFE_DeleteOp(called);
     },
   };
 }

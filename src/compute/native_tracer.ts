@@ -1,9 +1,9 @@
 // Tracing: while it is on, operations of the node kernels become nodes of a graph instead of being run, and the tensors they
 // give have shapes and no numbers. A finished trace is a function of libtensorflow, compiled by XLA at its first call.
-// Left out: operations with state (variables, random generators) and tensors whose shape depends on values.
+// Left out: random generators and tensors whose shape depends on values.
 import type { NativeContext } from "./native_context.ts";
 import { type NativeFunction, NativeFunctions } from "./native_functions.ts";
-import { type GraphValue, NativeGraph } from "./native_graph.ts";
+import { type GraphOperation, type GraphValue, NativeGraph } from "./native_graph.ts";
 import type { NativeOperation, NativeTensors, TensorDescription } from "./native_tensors.ts";
 
 /** A tensor from before the trace is part of the graph up to this size; a larger one belongs among the arguments. */
@@ -18,8 +18,10 @@ interface Trace {
   constants: Map<number, GraphValue>;
   /** Tensors that the trace made and nobody freed yet. */
   open: Set<number>;
-  /** Results of the operation added last. */
+  /** Results of the operation added last; an assignment has none. */
   last: { operation: string; values: GraphValue[] };
+  /** What each variable held at the start. */
+  reads: Map<GraphValue, GraphValue>;
   /** Functions that its operations call. */
   inner: NativeFunction[];
 }
@@ -60,6 +62,7 @@ export class NativeTracer {
       constants: new Map(),
       open: new Set(),
       last: { operation: "none", values: [] },
+      reads: new Map(),
       inner: [],
     };
     this.#traces.push(trace);
@@ -89,8 +92,8 @@ export class NativeTracer {
     const trace = this.#current();
     try {
       if (refused.has(name)) throw new Error("it draws random numbers; hand them in as an argument");
-      const values = trace.graph.add({ name, attributes, inputs: inputs.map((id) => this.#valueOf(id)) });
-      if (values.length === 0) throw new Error("it has no result");
+      const values = add(trace, { name, attributes, inputs: inputs.map((id) => this.#valueOf(id)) });
+      if (values.length === 0 && name !== "AssignVariableOp") throw new Error("it has no result");
       trace.last = { operation: name, values };
       return values.map((value) => {
         const id = this.#tensors.takeId();
@@ -147,4 +150,19 @@ export class NativeTracer {
     constants.set(id, made);
     return made;
   }
+}
+
+/** Adds an operation. Of variables it knows what graphs do not: their shapes, and that an assignment comes after the reading. */
+function add({ graph, reads }: Trace, operation: GraphOperation): GraphValue[] {
+  const { name, attributes, inputs } = operation;
+  if (name === "AssignVariableOp") return graph.add({ ...operation, after: reads.get(inputs[0]) });
+  if (name !== "ReadVariableOp") return graph.add(operation);
+  const shape = attributes.find((attribute) => attribute.name === "shape")?.value;
+  const [value] = graph.add({
+    ...operation,
+    attributes: attributes.filter((attribute) => attribute.name !== "shape"),
+    shape: Array.isArray(shape) ? shape.map(Number) : [],
+  });
+  reads.set(inputs[0], value);
+  return [value];
 }

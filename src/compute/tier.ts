@@ -1,5 +1,5 @@
 // A compute tier: the one tensor backend of this process or Worker, opened, patched and proved by its self-test.
-// `compile` is the one door to step functions. Left out here: WebGPU.
+// `compile` is the one door to step functions.
 import type * as tf from "@tensorflow/tfjs-core";
 import { ConfigError } from "../base/errors.ts";
 
@@ -14,16 +14,38 @@ export interface TensorSpec {
 /** What a run records: equal descriptions give bitwise equal results. */
 export interface TierDescription {
   name: TierName;
-  /** Kernel variant: "xla" or "eager" on native, "simd128" on wasm. */
+  /** Kernel variant: "xla" or "eager" on native, "simd128" or "relaxed-simd" on wasm, "wgsl" on webgpu. */
   variant: string;
-  /** Threads in use, set by us and not taken from the machine; always 1 on wasm and cpu. */
+  /** Threads in use, set by us and not taken from the machine; always 1 but on native and wasm. */
   threads: number;
-  /** E.g. "tensorflow 2.21.0" or "tfjs 4.22.0". */
+  /** E.g. "tensorflow 2.21.0" or "tfjs 4.22.0"; a GPU is named behind a comma. */
   engine: string;
 }
 
 /** A pure function of tensors, e.g. one training step. */
 export type TensorFunction = (...args: tf.Tensor[]) => tf.Tensor[];
+
+/**
+ * Tensors that outlive calls: what functions compiled for a state read and replace. Each keeps its shape and type. Only the tier
+ * that opened it takes it.
+ */
+export interface TensorState {
+  readonly specs: readonly TensorSpec[];
+  /**
+   * The current value of one of them, without a copy where the tier can. The caller disposes it, before the next call that
+   * replaces it if that is not to copy.
+   */
+  read(index: number): tf.Tensor;
+  dispose(): void;
+}
+
+/** A compiled function of a state and of tensors: replaces the state and gives the other results. */
+export type StateFunction = (state: TensorState, ...args: tf.Tensor[]) => tf.Tensor[];
+
+export interface StateFunctionSpecs {
+  state: readonly TensorSpec[];
+  args: readonly TensorSpec[];
+}
 
 /** What a compiled function may use beside tensor operations. Gradients do not pass through. */
 export interface TracedOperations {
@@ -40,7 +62,8 @@ export interface TracedOperations {
   writeSlice(target: tf.Tensor, values: tf.Tensor, start: readonly tf.Tensor[]): tf.Tensor;
 }
 
-export interface Tier extends TierDescription {
+/** What a tier does with functions of tensors. */
+export interface TierCompiler {
   /**
    * `fn` with its arguments' number, shapes and types checked on every call (ShapeError). What it makes on the way
    * is freed; the results belong to the caller and are never the arguments themselves.
@@ -50,8 +73,21 @@ export interface Tier extends TierDescription {
    * that names it. Compiling takes seconds, so callers keep to few shapes there.
    */
   compile(name: string, fn: TensorFunction, specs: readonly TensorSpec[]): TensorFunction;
+  /**
+   * The same for a function that changes a state: `fn` is pure, (state, …arguments) → [next state, …results], and a tensor of the
+   * state that it hands through stays as it is. A call that throws leaves the whole state as it was. On variant "xla" the
+   * state is variables that the program changes in place: no second copy of parameters and moments is ever in memory.
+   */
+  compileWithState(name: string, fn: TensorFunction, specs: StateFunctionSpecs): StateFunction;
+  /** A state that starts from `initial`, which is taken over and disposed. */
+  openState(initial: readonly tf.Tensor[]): TensorState;
   /** There where functions are compiled, for use inside them. */
   readonly traced?: TracedOperations;
+}
+
+export interface Tier extends TierDescription, TierCompiler {
+  /** Resolves with the reason when the backend can compute no more by itself; what it gives since then is refused. */
+  readonly failed?: Promise<Error>;
   /** Frees the backend; every tensor of it is gone. */
   dispose(): Promise<void>;
 }
@@ -61,15 +97,29 @@ export interface TierOptions {
   threads: number;
   /** Folder of libtensorflow_cc.so.2; native only. */
   libraryDirectory?: string;
-  /** Native only: whether compile() makes one XLA program of a function or runs it operation by operation. @default "xla" */
-  variant?: "xla" | "eager";
+  /**
+   * Native: whether compile() makes one XLA program of a function or runs it operation by operation. Wasm: whether a product
+   * and its sum are rounded together ("relaxed-simd", which not every processor can) or each for itself.
+   * @default "xla"; "relaxed-simd" where the processor can, else "simd128"
+   */
+  variant?: TierVariant;
+  /** Native on an NVIDIA GPU only: whether its process was started with TF32 products, as its environment sets it. @default false */
+  tf32?: boolean;
 }
 
+/** The variants that can be chosen. */
+const VARIANTS = {
+  native: ["xla", "eager"],
+  wasm: ["simd128", "relaxed-simd"],
+  webgpu: [],
+  cpu: [],
+} as const;
+export type TierVariant = (typeof VARIANTS)[TierName][number];
+
 /** A backend that tfjs uses now, before its self-test. */
-export interface OpenBackend {
+export interface OpenBackend extends TierCompiler {
   description: TierDescription;
-  compile: Tier["compile"];
-  traced?: TracedOperations;
+  failed?: Promise<Error>;
   dispose(): void;
 }
 
@@ -83,8 +133,10 @@ export async function openTier(options: TierOptions): Promise<Tier> {
   if (!Number.isSafeInteger(options.threads) || options.threads < 1) {
     throw new ConfigError(`Give a whole number of threads from 1, got ${options.threads}`);
   }
-  if (options.name !== "native" && options.variant !== undefined) {
-    throw new ConfigError(`Leave out the variant "${options.variant}": the tier "${options.name}" has none`);
+  const { name, variant } = options, allowed: readonly TierVariant[] = VARIANTS[name];
+  if (variant !== undefined && !allowed.includes(variant)) {
+    const choice = allowed.length === 0 ? "none" : allowed.map((one) => `"${one}"`).join(" and ");
+    throw new ConfigError(`Leave out the variant "${variant}": the tier "${name}" has ${choice}`);
   }
   openName = options.name;
   let backend: OpenBackend | undefined;
@@ -95,15 +147,10 @@ export async function openTier(options: TierOptions): Promise<Tier> {
   };
   try {
     backend = await openBackend(options);
-    const { description, compile, traced } = backend;
+    const { description, dispose: _, ...compiler } = backend;
     const { selfTest } = await import("./self_test.ts");
     await selfTest(description);
-    return {
-      ...description,
-      compile,
-      ...(traced !== undefined && { traced }),
-      dispose: () => Promise.resolve(close()),
-    };
+    return { ...description, ...compiler, dispose: () => Promise.resolve(close()) };
   } catch (error) {
     close();
     throw error;
@@ -121,15 +168,19 @@ async function openBackend(options: TierOptions): Promise<OpenBackend> {
       return openNative({
         directory: options.libraryDirectory,
         threads: options.threads,
-        variant: options.variant ?? "xla",
+        variant: options.variant === "eager" ? "eager" : "xla",
+        tf32: options.tf32 ?? false,
       });
     }
     case "wasm":
-      return (await import("./wasm.ts")).openWasm();
+      return (await import("./wasm.ts")).openWasm({
+        threads: options.threads,
+        variant: VARIANTS.wasm.find((variant) => variant === options.variant),
+      });
     case "cpu":
       return (await import("./cpu.ts")).openCpu();
     case "webgpu":
-      throw new ConfigError('Choose the tier "native" or "wasm": "webgpu" is not built yet');
+      return (await import("./webgpu.ts")).openWebgpu();
     default:
       return options.name satisfies never;
   }

@@ -1,38 +1,53 @@
-// Tier "wasm": tfjs-backend-wasm with our kernels where its own are missing, slow or wrong. Needs nothing installed.
-// Left out: threads, which this backend has in browsers only.
-import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
+// Tier "wasm": tfjs-backend-wasm with our kernels where its own are missing, slow or wrong, and threads of our own. Needs
+// nothing installed.
 import * as tf from "@tensorflow/tfjs-core";
-import { leaveBackend, useBackend } from "./backend.ts";
-import { compileEagerly } from "./compile.ts";
+import { leaveBackend } from "./backend.ts";
+import { eagerCompiler } from "./compile.ts";
 import type { OpenBackend } from "./tier.ts";
-import { gemmOnHeap } from "./wasm_gemm.ts";
-import { replaceKernels } from "./wasm_kernel.ts";
-import { correctedKernels } from "./wasm_corrections.ts";
 import { copyKernels } from "./wasm_copies.ts";
+import { correctedKernels } from "./wasm_corrections.ts";
 import { elementwiseKernels } from "./wasm_elementwise.ts";
-import { sumKernels } from "./wasm_sums.ts";
+import { fusedKernels } from "./wasm_fused.ts";
+import { registerFusedGradients } from "./wasm_gradients.ts";
+import { memoryOf, openSharedBackend } from "./wasm_heap.ts";
+import { replaceKernels } from "./wasm_kernel.ts";
+import { defaultVariant, openKernels, type WasmVariant } from "./wasm_kernels.ts";
 import { matMulKernel } from "./wasm_matmul.ts";
 import { segmentSumKernel } from "./wasm_segment_sum.ts";
+import { sumKernels } from "./wasm_sums.ts";
 
-export async function openWasm(): Promise<OpenBackend> {
-  // The folder of the package's compiled files, wherever it is installed.
-  setWasmPaths(new URL(".", import.meta.resolve("@tensorflow/tfjs-backend-wasm/dist/base.js")).href);
-  await useBackend("wasm");
-  const backend = tf.backend();
-  if (!(backend instanceof BackendWasm)) throw new Error("tfjs started another backend than wasm");
+export interface WasmOptions {
+  threads: number;
+  /** @default "relaxed-simd" where the processor has fused multiply-add, else "simd128" */
+  variant?: WasmVariant;
+}
+
+export async function openWasm({ threads, variant = defaultVariant() }: WasmOptions): Promise<OpenBackend> {
+  const backend = await openSharedBackend();
+  const kernels = openKernels({
+    memory: memoryOf(backend),
+    variant,
+    threads,
+    // A buffer of the backend: it ends with it.
+    allocate: (bytes) => backend.getMemoryOffset(backend.write(null, [bytes / 4], "float32")),
+  });
   const restore = replaceKernels(backend, [
-    matMulKernel(gemmOnHeap(backend)),
+    matMulKernel(kernels),
     segmentSumKernel,
     ...copyKernels,
     ...sumKernels,
-    ...elementwiseKernels(backend),
+    ...elementwiseKernels(kernels),
     ...correctedKernels,
+    ...fusedKernels(kernels),
   ]);
+  const unregister = registerFusedGradients();
   return {
-    description: { name: "wasm", variant: "simd128", threads: 1, engine: `tfjs ${tf.version_core}` },
-    compile: compileEagerly,
+    description: { name: "wasm", variant, threads, engine: `tfjs ${tf.version_core}` },
+    ...eagerCompiler,
     dispose() {
+      unregister();
       restore();
+      kernels.close();
       leaveBackend("wasm");
     },
   };

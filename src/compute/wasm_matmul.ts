@@ -1,10 +1,11 @@
 // Matrix products on the wasm tier. The package's kernel is a plain loop for transposed or batched operands,
 // which is two thirds of a training step; ours packs any strides.
 import * as tf from "@tensorflow/tfjs-core";
-import type { Gemm } from "./wasm_gemm.ts";
 import type { WasmKernel } from "./wasm_kernel.ts";
+import type { Kernels } from "./wasm_kernels.ts";
+import { type Operand, runProduct } from "./wasm_product.ts";
 
-export function matMulKernel(gemm: Gemm): WasmKernel {
+export function matMulKernel(kernels: Kernels): WasmKernel {
   return {
     name: tf.BatchMatMul,
     run({ input, attribute, original }, backend) {
@@ -22,31 +23,26 @@ export function matMulKernel(gemm: Gemm): WasmKernel {
         backend.typedArrayFromHeap(out).fill(0);
         return out;
       }
-      const left = {
+      const left: Operand = {
         offset: backend.getMemoryOffset(a.dataId),
+        batchStride: 0,
         rowStride: transposeA ? 1 : depth,
         columnStride: transposeA ? rows : 1,
       };
-      const right = {
+      const right: Operand = {
         offset: backend.getMemoryOffset(b.dataId),
+        batchStride: 0,
         rowStride: transposeB ? 1 : columns,
         columnStride: transposeB ? depth : 1,
       };
       const start = backend.getMemoryOffset(out.dataId);
       for (const run of batchRuns(batchShape, batchA, batchB)) {
-        gemm(
-          {
-            ...left,
-            offset: left.offset + FLOAT * run.a * rows * depth,
-            batchStride: run.stepA * rows * depth,
-          },
-          {
-            ...right,
-            offset: right.offset + FLOAT * run.b * depth * columns,
-            batchStride: run.stepB * depth * columns,
-          },
-          { batch: run.count, rows, columns, depth, out: start + FLOAT * run.out * rows * columns },
-        );
+        runProduct(kernels, {
+          a: placed(left, { matrix: rows * depth, first: run.a, step: run.stepA }),
+          b: placed(right, { matrix: depth * columns, first: run.b, step: run.stepB }),
+          ...{ batch: run.count, rows, columns, depth },
+          out: start + FLOAT * run.out * rows * columns,
+        });
       }
       return out;
     },
@@ -55,6 +51,14 @@ export function matMulKernel(gemm: Gemm): WasmKernel {
 
 /** Bytes of a float. */
 const FLOAT = 4;
+
+/** An operand from its matrix number `first` on, `step` matrices from one product to the next. */
+function placed(
+  operand: Operand,
+  { matrix, first, step }: { matrix: number; first: number; step: number },
+): Operand {
+  return { ...operand, offset: operand.offset + FLOAT * first * matrix, batchStride: step * matrix };
+}
 
 /** `count` products one after the other: where each operand starts, in matrices, and how far it steps (0: the same one). */
 interface BatchRun {

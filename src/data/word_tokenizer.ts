@@ -1,23 +1,10 @@
 // Runs a word-level `tokenizer.json` with the Hugging Face library: text to ids and back.
-import { Tokenizer } from "@huggingface/tokenizers";
+import { Tokenizer as Library } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { SchemaError } from "../base/errors.ts";
+import { cachedEncode } from "./encode_cache.ts";
+import type { Tokenizer } from "./tokenizer.ts";
 import { SPECIAL_TOKENS } from "./tokenizer_json.ts";
-
-export interface WordTokenizer {
-  /** Ids of a text; no special token is added. */
-  encode(text: string): number[];
-  /** The text of ids without end and padding; an unknown word shows as `<unk>`. */
-  decode(ids: readonly number[]): string;
-  /** Words of a text that the vocabulary lacks, each once, in their order. */
-  unknownWords(text: string): string[];
-  tokenToId(token: string): number | undefined;
-  idToToken(id: number): string | undefined;
-  readonly vocabularySize: number;
-  readonly eosId: number;
-  readonly padId: number;
-  readonly unkId: number;
-}
 
 const fileSchema = z.looseObject({
   model: z.looseObject({
@@ -27,28 +14,16 @@ const fileSchema = z.looseObject({
   }),
 });
 
-/** Texts kept encoded; the same prompts are asked for again and again. */
-const MAX_CACHED_TEXTS = 20_000;
-
-/** A tokenizer from the text of a `tokenizer.json` that `buildTokenizer` wrote. */
-export function loadTokenizer(json: string): WordTokenizer {
-  const { vocab } = parseFile(json).model;
-  const library = new Tokenizer(JSON.parse(json), {
+/** A tokenizer from the content of a `tokenizer.json` that `buildTokenizer` wrote; SchemaError names `file`. */
+export function wordTokenizer(content: unknown, file: string): Tokenizer {
+  const { vocab } = parseContent(content, file).model;
+  const library = new Library(Object(content), {
     unk_token: SPECIAL_TOKENS[2],
     clean_up_tokenization_spaces: false,
   });
   const [eosId, padId, unkId] = SPECIAL_TOKENS.map((token) => vocab[token]);
-  const cache = new Map<string, readonly number[]>();
-  const encode = (text: string): number[] => {
-    const known = cache.get(text);
-    if (known !== undefined) return [...known];
-    const { ids } = library.encode(text);
-    if (cache.size >= MAX_CACHED_TEXTS) cache.clear();
-    cache.set(text, ids);
-    return [...ids];
-  };
   return {
-    encode,
+    encode: cachedEncode((text) => library.encode(text).ids),
     decode(ids) {
       const shown = ids.filter((id) => id !== eosId && id !== padId);
       return shown.length === 0 ? "" : library.decode(shown);
@@ -68,17 +43,11 @@ export function loadTokenizer(json: string): WordTokenizer {
   };
 }
 
-function parseFile(json: string): z.infer<typeof fileSchema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw new SchemaError("Write the tokenizer again: it is not JSON", { file: "tokenizer.json", cause });
-  }
-  const result = fileSchema.safeParse(value);
+function parseContent(content: unknown, file: string): z.infer<typeof fileSchema> {
+  const result = fileSchema.safeParse(content);
   if (!result.success) {
     throw new SchemaError(`Use a word-level tokenizer: ${z.prettifyError(result.error)}`, {
-      file: "tokenizer.json",
+      file,
       cause: result.error,
     });
   }
@@ -87,9 +56,7 @@ function parseFile(json: string): z.infer<typeof fileSchema> {
   if (absent.length > 0) {
     throw new SchemaError(
       `Add the special tokens ${absent.map((token) => `"${token}"`).join(", ")} to the vocabulary`,
-      {
-        file: "tokenizer.json",
-      },
+      { file },
     );
   }
   return result.data;

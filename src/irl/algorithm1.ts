@@ -45,21 +45,26 @@ export async function algorithm1(input: Algorithm1Input, ports: StepPorts): Prom
     record("IterationCompleted", { iteration, step: "complete" }, { v: 1, iteration, policy, reward });
   };
 
-  // Supervised fine-tuning on D (Eq. 1): the policy that everything starts from, and π_ref.
-  const tuned: EventData<"SupervisedTuned"> = await inChunks({
-    numSteps: numSupervisedSteps(config.supervised, data.numDemonstrations),
-    chunkSteps: config.supervised.chunkSteps,
-  }, (chunk) =>
-    tuneSupervised({
-      ...base(0, "sft"),
-      ...chunk,
-      type: "TuneSupervised",
-      role: "policy-optimizer",
-      demonstrations: data.demonstrations,
-      model: config.model,
-      settings: config.supervised,
-    }, ports), (value) => record("SupervisedTuned", { step: "sft", chunk: value.chunk }, value));
-  const sft = finished(tuned.policy);
+  // Supervised fine-tuning on D (Eq. 1): the policy that everything starts from, and π_ref. A run may bring its own.
+  const tune = async (): Promise<Digest> => {
+    const tuned: EventData<"SupervisedTuned"> = await inChunks({
+      numSteps: numSupervisedSteps(config.supervised, data.numDemonstrations),
+      chunkSteps: config.supervised.chunkSteps,
+    }, (chunk) =>
+      tuneSupervised({
+        ...base(0, "sft"),
+        ...chunk,
+        type: "TuneSupervised",
+        role: "policy-optimizer",
+        demonstrations: data.demonstrations,
+        model: config.model,
+        base: data.base,
+        settings: config.supervised,
+        lora: config.lora,
+      }, ports), (value) => record("SupervisedTuned", { step: "sft", chunk: value.chunk }, value));
+    return finished(tuned.policy);
+  };
+  const sft = config.model.start === "tuned" ? finished(data.base) : await tune();
   await evaluate(0, sft, sft, null);
 
   let policy = sft, raw: Digest | null = null, reward: Digest | null = null;
@@ -101,6 +106,7 @@ export async function algorithm1(input: Algorithm1Input, ports: StepPorts): Prom
           policy: sft, // whose body the first reward network starts from
           previousReward,
           settings: config.reward,
+          lora: config.lora,
         }, ports),
       (value) => record("RewardLearned", { iteration, step: "reward", chunk: value.chunk }, value),
     );
@@ -125,6 +131,7 @@ export async function algorithm1(input: Algorithm1Input, ports: StepPorts): Prom
           reward: learnedReward,
           prompts: data.prompts,
           settings: config.policy,
+          lora: config.lora,
         }, ports),
       (value) => record("PolicyOptimised", { iteration, step: "policy", chunk: value.chunk }, value),
     );

@@ -10,6 +10,7 @@ import type { EvaluationPrompt } from "../data/rows.ts";
 import { numSlotErrors } from "../data/slot_errors.ts";
 import type { EvaluatedText } from "../data/stored_rows.ts";
 import { distinct2, meanLength } from "../data/text_measures.ts";
+import { encodePrompt, unknownIds } from "../data/tokenizer.ts";
 import type { TokenSequence } from "../model/sequence_batch.ts";
 import { goldPairAccuracy, preferenceAccuracy, rewardMargin } from "./evaluate_reward.ts";
 import { readEvaluation, readModel, readPreferences, readTokenizer } from "./run_artifacts.ts";
@@ -96,7 +97,7 @@ async function sampleTexts(
     const repeats = decoding === "greedy" ? 1 : settings.samplesPerPrompt;
     const prompts = evaluation.flatMap(({ prompt }) => Array.from({ length: repeats }, () => prompt));
     const generations = await generateInBatches(ports, policy, {
-      prompts: prompts.map((prompt) => policy.tokenizer.encode(prompt)),
+      prompts: prompts.map((prompt) => encodePrompt(policy.tokenizer, prompt)),
       key: splitKey(command.key, decoding),
       temperature: DECODINGS[decoding],
       maxNewTokens: settings.maxNewTokens,
@@ -131,14 +132,14 @@ async function measureRow(
   const { tokenizer } = policy;
   const held = evaluation.flatMap(({ prompt, completions }): TokenSequence[] =>
     completions.map((text) => ({
-      prompt: tokenizer.encode(prompt),
+      prompt: encodePrompt(tokenizer, prompt),
       continuation: [...tokenizer.encode(text), tokenizer.eosId],
     }))
   );
-  const likelihood = await continuationLogProbabilities(policy, held, { uncounted: [tokenizer.unkId] });
+  const likelihood = await continuationLogProbabilities(policy, held, { uncounted: unknownIds(tokenizer) });
   const sampled = texts.filter((text) => text.decoding === "sampled");
   const sequences = sampled.map((text): TokenSequence => ({
-    prompt: tokenizer.encode(text.prompt),
+    prompt: encodePrompt(tokenizer, text.prompt),
     continuation: text.tokens,
   }));
   // The sampler never draws these, so neither side of the KL gives them probability.
@@ -199,7 +200,7 @@ async function sftTexts(
   reference: Sampler,
   { command, evaluation, key }: { command: EvaluatePolicy; evaluation: EvaluationPrompt[]; key: RandomKey },
 ): Promise<{ pairs: { prompt: string; texts: number[][] }[]; tempered: string[] }> {
-  const prompts = evaluation.map(({ prompt }) => reference.tokenizer.encode(prompt));
+  const prompts = evaluation.map(({ prompt }) => encodePrompt(reference.tokenizer, prompt));
   const draw = (label: string, temperature: number, wanted: number[][]) =>
     generateInBatches(ports, reference, {
       prompts: wanted,

@@ -5,7 +5,7 @@ import type { PreferenceAccuracy } from "../../events/mod.ts";
 import type { GoldMeasure } from "../data/gold.ts";
 import type { EvaluationPrompt, PreferencePair } from "../data/rows.ts";
 import { numSlotErrors } from "../data/slot_errors.ts";
-import type { WordTokenizer } from "../data/word_tokenizer.ts";
+import { encodePrompt, type Tokenizer } from "../data/tokenizer.ts";
 import type { TokenSequence } from "../model/sequence_batch.ts";
 import { type Scorer, scoreSequences } from "./learn_reward.ts";
 
@@ -18,17 +18,17 @@ export async function rewardMargin(
   { evaluation, sampled, tokenizer }: {
     evaluation: EvaluationPrompt[];
     sampled: { prompt: string; tokens: number[] }[];
-    tokenizer: WordTokenizer;
+    tokenizer: Tokenizer;
   },
 ): Promise<number> {
   const demonstrations = evaluation.flatMap(({ prompt, completions }) =>
     completions.map((text): TokenSequence => ({
-      prompt: tokenizer.encode(prompt),
+      prompt: encodePrompt(tokenizer, prompt),
       continuation: [...tokenizer.encode(text), tokenizer.eosId],
-    })).filter(({ continuation }) => !continuation.includes(tokenizer.unkId)).slice(0, 1)
+    })).filter(({ continuation }) => !continuation.some((id) => id === tokenizer.unkId)).slice(0, 1)
   );
   const samples = sampled.map(({ prompt, tokens }) => ({
-    prompt: tokenizer.encode(prompt),
+    prompt: encodePrompt(tokenizer, prompt),
     continuation: tokens,
   }));
   return mean(await scoreSequences(demonstrations, scorer)) - mean(await scoreSequences(samples, scorer));
@@ -40,13 +40,13 @@ export async function goldPairAccuracy(
   { pairs, gold, tokenizer }: {
     pairs: { prompt: string; texts: number[][] }[];
     gold: GoldMeasure;
-    tokenizer: WordTokenizer;
+    tokenizer: Tokenizer;
   },
 ): Promise<{ accuracy: number; pairs: number }> {
   const better: TokenSequence[] = [], worse: TokenSequence[] = [];
   for (const { prompt, texts } of pairs) {
     const [first, second] = texts.map((tokens) => ({
-      sequence: { prompt: tokenizer.encode(prompt), continuation: tokens },
+      sequence: { prompt: encodePrompt(tokenizer, prompt), continuation: tokens },
       errors: numSlotErrors(gold.check(prompt, tokenizer.decode(tokens))),
     }));
     if (first.errors === second.errors) continue;
@@ -61,11 +61,11 @@ export async function goldPairAccuracy(
 export async function preferenceAccuracy(
   scorer: Scorer,
   pairs: readonly PreferencePair[],
-  tokenizer: WordTokenizer,
+  tokenizer: Tokenizer,
 ): Promise<PreferenceAccuracy> {
   const sequences = (pick: (pair: PreferencePair) => string) =>
     pairs.map((pair): TokenSequence => ({
-      prompt: tokenizer.encode(pair.prompt),
+      prompt: encodePrompt(tokenizer, pair.prompt),
       continuation: [...tokenizer.encode(pick(pair)), tokenizer.eosId],
     }));
   const right = await strictlyHigher(

@@ -1,5 +1,6 @@
 // Step "reward": fit R_k on (demonstration, generation) pairs. Paper: Eq. (11), reward alignment of Algorithm 1.
 // Form `residual`: R_k starts from R_{k−1}, and Eq. (11) is taken on the difference R_k − R_{k−1} with R_{k−1} frozen.
+// `warm` starts there too, `newest` from SFT; both take Eq. (11) on R_k itself.
 import * as tf from "@tensorflow/tfjs-core";
 import type { LearnReward, WorkTypes } from "../../events/mod.ts";
 import { ConfigError } from "../base/errors.ts";
@@ -7,13 +8,15 @@ import { splitKey } from "../base/random.ts";
 import type { Tier } from "../compute/tier.ts";
 import { calibrationScale, pairLossAtScale } from "../math/reward_calibration.ts";
 import { rewardLoss } from "../math/reward_loss.ts";
+import { type RewardUnit, rewardUnit } from "../math/reward_unit.ts";
 import { rewardFromPolicy } from "../model/initial_parameters.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import { normalisedReward, rewardScores } from "../model/reward_model.ts";
+import { rewardScores } from "../model/reward_model.ts";
 import { sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
-import { rewardScoring, SCORING_BATCH, scoringRows } from "./compiled_scores.ts";
+import { rewardScoring } from "./compiled_scores.ts";
 import { minibatches } from "./minibatches.ts";
-import { readDemonstrations, readGenerations, readModel, readTokenizer, saveModel } from "./run_artifacts.ts";
+import { readDemonstrations, readGenerations, readModel, readTokenizer } from "./run_artifacts.ts";
+import { longestSequence, scoringBatch, scoringRows } from "./scoring_batch.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
 import {
   chunkPlace,
@@ -23,6 +26,8 @@ import {
   type Trainer,
   trainingState,
 } from "./train_chunk.ts";
+import { type TrainedModel, trainFreshAdapter, trainStored, trainWhole } from "./trained_model.ts";
+import { trainerSettings } from "./trainer_settings.ts";
 import { tokenSequences } from "./tune_supervised.ts";
 
 type Data = WorkTypes["LearnReward"]["data"];
@@ -38,8 +43,9 @@ interface RewardTask {
   heldOut: Pair[];
   demonstrations: TokenSequence[];
   model: ModelShape;
+  trained: TrainedModel;
   padId: number;
-  /** Frozen R_{k−1}, [parameters]; undefined in iteration 1, where the difference is R_1 itself. */
+  /** Residual form: frozen R_{k−1}, [parameters]; undefined in iteration 1, where the difference is R_1 itself. */
   previous?: tf.Tensor;
 }
 
@@ -47,28 +53,45 @@ interface RewardTask {
 const MEASURED_PAIRS = 1000;
 
 export async function learnReward(command: LearnReward, ports: StepPorts): Promise<StepOutcome<Data>> {
-  const { settings, key } = command;
-  const policy = await readModel(ports, command.policy);
-  const model: ModelShape = { ...policy.model, head: "reward" };
-  const previous = command.previousReward === null
-    ? undefined
-    : (await readModel(ports, command.previousReward)).flat;
-  const pairs = await readPairs(command, ports);
-  const start = await trainingState(ports, command.state, {
-    model,
-    fresh: () =>
-      Promise.resolve(previous ?? rewardFromPolicy(policy.flat, policy.model, splitKey(key, "head"))),
+  const pairs = await readPairs(command, ports), trained = await openReward(command, ports);
+  let previous: tf.Tensor | undefined;
+  try {
+    const { kind } = command.settings, digest = command.previousReward;
+    if (kind === "residual" && digest !== null) previous = tf.tensor1d((await readModel(ports, digest)).flat);
+    return await runChunk(command, ports, { ...pairs, model: trained.model, trained, previous });
+  } finally {
+    trained.close();
+    previous?.dispose();
+  }
+}
+
+/** Starts as the previous reward, or as the policy's body with a fresh head. */
+async function openReward(command: LearnReward, ports: StepPorts): Promise<TrainedModel> {
+  const { settings, lora, key, previousReward } = command;
+  if (previousReward !== null && settings.kind !== "newest") {
+    return await trainStored(ports, previousReward, { lora, key });
+  }
+  const policy = await readModel(ports, command.policy), model = { ...policy.model, head: "reward" as const };
+  const flat = rewardFromPolicy(policy.flat, policy.model, {
+    key: splitKey(key, "head"),
+    deviation: settings.headDeviation ?? undefined,
   });
-  const frozen = previous && tf.tensor1d(previous);
-  const task: RewardTask = { ...pairs, model, previous: frozen };
-  const trainer = openTrainer(ports, start, {
+  if (lora === null) return trainWhole(ports, model, () => Promise.resolve(flat));
+  return trainFreshAdapter(ports, { model, flat, base: command.policy }, { lora, key });
+}
+
+async function runChunk(
+  command: LearnReward,
+  ports: StepPorts,
+  task: RewardTask,
+): Promise<StepOutcome<Data>> {
+  const { settings } = command, { model, trained: { trainable }, previous: frozen } = task;
+  const trainer = openTrainer(ports, await trainingState(ports, command.state, task.trained), {
     name: "reward step",
-    model,
-    optimiser: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, ...settings },
-    learningRate: previous ? settings.residualLearningRate : settings.learningRate,
-    warmupSteps: settings.warmupSteps,
-    floor: 0.05,
-    numSteps: command.numSteps,
+    trainable,
+    ...trainerSettings(settings, command),
+    learningRate: frozen ? settings.residualLearningRate : settings.learningRate,
+    lossSettings: model,
     loss: (flat, tokens, lastIndex, offset) => {
       const rewards = tf.sub(rewardScores(model, flat, { tokens, lastIndex }), offset);
       const [demonstrations, generations] = tf.split(rewards, 2);
@@ -76,40 +99,44 @@ export async function learnReward(command: LearnReward, ports: StepPorts): Promi
     },
   });
   try {
-    const trained = await trainOnPairs(command, ports, { task, trainer });
+    const totals = await trainOnPairs(command, ports, { task, trainer });
     const state = await trainer.state(command.toStep);
     const last = command.toStep === command.numSteps;
     return {
       data: {
         ...chunkPlace(command),
         state: await saveState(ports, model, state),
-        ...trained,
-        result: last ? await finishReward(ports, { task, trainer, flat: state.parameters }) : null,
+        ...totals,
+        result: last
+          ? await finishReward(ports, { task, trainer, vector: state.parameters, unit: settings.unit })
+          : null,
       },
       meta: {},
     };
   } finally {
     trainer.close();
-    frozen?.dispose();
   }
 }
 
 /**
- * All pairs in a fixed order; every n-th demonstration is held out with all its generations. A demonstration with an unknown
- * word makes no pair: no generation can hold one, so the word alone would tell the two apart.
+ * All pairs in a fixed order; every n-th prompt is held out with all its demonstrations and generations. A demonstration with
+ * an unknown word makes no pair: no generation can hold one, so the word alone would tell the two apart.
  */
 async function readPairs(command: LearnReward, ports: StepPorts) {
   const tokenizer = await readTokenizer(ports, command.tokenizer);
   const rows = await readDemonstrations(ports, command.demonstrations);
   const all = tokenSequences(rows, tokenizer, Infinity);
-  const isWhole = ({ continuation }: TokenSequence) => !continuation.includes(tokenizer.unkId);
+  const isWhole = ({ continuation }: TokenSequence) => !continuation.some((id) => id === tokenizer.unkId);
+  const prompts = new Map([...new Set(rows.map(({ prompt }) => prompt))].map((prompt, i) => [prompt, i]));
+  const isHeldOut = (row: number) =>
+    (prompts.get(rows[row].prompt) ?? 0) % command.settings.heldOutEvery === 0;
   const training: Pair[] = [], heldOut: Pair[] = [];
   for (const digest of command.generations) {
     for (const { demonstration: row, tokens } of await readGenerations(ports, digest)) {
       const demonstration = all[row];
       if (!isWhole(demonstration)) continue;
       const pair = { demonstration, generation: { prompt: demonstration.prompt, continuation: tokens } };
-      (row % command.settings.heldOutEvery === 0 ? heldOut : training).push(pair);
+      (isHeldOut(row) ? heldOut : training).push(pair);
     }
   }
   if (training.length === 0 || heldOut.length === 0) {
@@ -134,27 +161,49 @@ async function trainOnPairs(
   let totalLoss = 0, tokensTrained = 0;
   for (let step = command.fromStep; step < command.toStep; step++) {
     const pairs = Array.from(rows(step), (row) => task.training[row]);
-    const sequences = [...pairs.map((pair) => pair.demonstration), ...pairs.map((pair) => pair.generation)];
-    const { tensors, numTokens } = scoringTensors(sequences, task.padId);
-    const [tokens, lastIndex] = tensors;
-    const offset = task.previous
-      ? rewardScoring(ports.tier, task.model)(task.previous, tokens, lastIndex)
-      : tf.zeros([sequences.length]);
-    const batch = [...tensors, offset];
-    const loss = await trainer.update(step, [{ tensors: batch, weight: 1 }]).finally(() => tf.dispose(batch));
+    const parts = partsOf(pairs, settings.microbatchSize ?? pairs.length)
+      .map((part) => pairTensors(part, ports.tier, task));
+    const loss = await trainer.update(
+      step,
+      parts.map(({ tensors, numPairs }) => ({ tensors, weight: numPairs / pairs.length })),
+    ).finally(() => tf.dispose(parts.map(({ tensors }) => tensors)));
     totalLoss += loss;
-    tokensTrained += numTokens;
+    tokensTrained += parts.reduce((sum, { numTokens }) => sum + numTokens, 0);
     ports.progress({ done: step + 1, total: command.numSteps, unit: "steps", metrics: { loss } });
   }
   return { loss: totalLoss / (command.toStep - command.fromStep), tokensTrained };
 }
 
+/** What the loss takes of some pairs: tokens, last indices and the frozen rewards; demonstrations first, then generations. */
+function pairTensors(pairs: readonly Pair[], tier: Tier, task: RewardTask) {
+  const sequences = [...pairs.map((pair) => pair.demonstration), ...pairs.map((pair) => pair.generation)];
+  const { tensors, numTokens } = scoringTensors(sequences, task.padId);
+  const [tokens, lastIndex] = tensors;
+  const offset = task.previous
+    ? rewardScoring(tier, task.model)(task.previous, tokens, lastIndex)
+    : tf.zeros([sequences.length]);
+  return { tensors: [...tensors, offset], numTokens, numPairs: pairs.length };
+}
+
+/** `size` items at a time. */
+function partsOf<Item>(items: readonly Item[], size: number): Item[][] {
+  return Array.from(
+    { length: Math.ceil(items.length / size) },
+    (_, i) => items.slice(i * size, (i + 1) * size),
+  );
+}
+
 /** Measures the finished network on held-out pairs and writes it raw and in its own unit. */
 async function finishReward(
   ports: StepPorts,
-  { task, trainer, flat }: { task: RewardTask; trainer: Trainer; flat: Float32Array },
+  { task, trainer, vector, unit }: {
+    task: RewardTask;
+    trainer: Trainer;
+    vector: Float32Array;
+    unit: RewardUnit;
+  },
 ): Promise<NonNullable<Data["result"]>> {
-  const { model, padId } = task;
+  const { model, trained, padId } = task;
   const score = (parameters: tf.Tensor, sequences: readonly TokenSequence[]) =>
     scoreSequences(sequences, { tier: ports.tier, model, parameters, padId });
   const pairs = task.heldOut.slice(0, MEASURED_PAIRS);
@@ -165,10 +214,10 @@ async function finishReward(
   const differences = Float64Array.from(pairs, (_, i) => gained[i] - gained[i + pairs.length]);
   const calibration = calibrationScale(differences);
   const own = await score(trainer.parameters(), task.demonstrations.slice(0, MEASURED_PAIRS));
-  const shift = own.reduce((sum, value) => sum + value, 0) / own.length;
+  const { scale, shift } = rewardUnit(unit, { calibration, scores: own });
   return {
-    raw: await saveModel(ports, model, flat),
-    reward: await saveModel(ports, model, normalisedReward(model, flat, { scale: calibration, shift })),
+    raw: await trained.save(vector),
+    reward: await trained.save(vector, { scale, shift }),
     heldOutPairAccuracy: differences.filter((difference) => difference > 0).length / differences.length,
     heldOutLoss: pairLossAtScale(differences, calibration),
     calibration,
@@ -203,9 +252,10 @@ export async function scoreSequences(
   { tier, model, parameters, padId }: Scorer,
 ): Promise<Float32Array> {
   const scores = new Float32Array(sequences.length), score = rewardScoring(tier, model);
-  for (let start = 0; start < sequences.length; start += SCORING_BATCH) {
-    const batch = sequences.slice(start, start + SCORING_BATCH);
-    const { tensors } = scoringTensors(batch, padId, scoringRows(tier)), [tokens, lastIndex] = tensors;
+  const size = scoringBatch(model, longestSequence(sequences));
+  for (let start = 0; start < sequences.length; start += size) {
+    const batch = sequences.slice(start, start + size);
+    const { tensors } = scoringTensors(batch, padId, scoringRows(tier, size)), [tokens, lastIndex] = tensors;
     const result = score(parameters, tokens, lastIndex);
     scores.set((await readVector(result)).subarray(0, batch.length), start);
     tf.dispose([...tensors, result]);

@@ -1,85 +1,75 @@
-// Step "policy": RLOO on the learned reward under KL to the reference. Paper: Eqs. (3) and (5b), policy alignment of
-// Algorithm 1. Prompts come from the whole prompt set, demonstrated or not.
-import * as tf from "@tensorflow/tfjs-core";
+// Step "policy": optimise the learned reward, with KL to the reference where the optimiser has one. Paper: Eqs. (3) and (5b),
+// policy alignment of Algorithm 1. Prompts come from the whole prompt set, demonstrated or not.
 import type { OptimisePolicy, WorkTypes } from "../../events/mod.ts";
-import { policyLoss, regularisedReward } from "../math/policy_objective.ts";
-import { policyLogProbabilities } from "../model/policy_model.ts";
-import { type PolicyTask, rollOut } from "./roll_out.ts";
-import { readModel, readPrompts, readTokenizer, saveModel } from "./run_artifacts.ts";
-import { forbiddenTokens } from "./sample_generations.ts";
+import { ConfigError } from "../base/errors.ts";
+import { regularisedReward } from "../math/policy_objective.ts";
+import { openBestOfN } from "./best_of_n_updates.ts";
+import { closePolicyTask, openPolicyTask, type PolicyTask, type PolicyUpdates } from "./policy_task.ts";
+import { openPpo } from "./ppo_updates.ts";
+import { openRloo } from "./rloo_updates.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
-import { chunkPlace, openTrainer, saveState, trainingState } from "./train_chunk.ts";
+import { chunkPlace } from "./train_chunk.ts";
 
 type Data = WorkTypes["OptimisePolicy"]["data"];
 
 export async function optimisePolicy(command: OptimisePolicy, ports: StepPorts): Promise<StepOutcome<Data>> {
-  const { settings } = command;
-  const tokenizer = await readTokenizer(ports, command.tokenizer);
-  const start = await readModel(ports, command.policy), reference = await readModel(ports, command.reference);
-  const reward = await readModel(ports, command.reward);
-  const prompts = (await readPrompts(ports, command.prompts)).map((prompt) => tokenizer.encode(prompt));
-  const saved = await trainingState(ports, command.state, {
-    model: start.model,
-    fresh: () => Promise.resolve(start.flat),
-  });
-  const task: PolicyTask = {
-    policy: start.model,
-    reference: tf.tensor1d(reference.flat),
-    rewardModel: reward.model,
-    reward: tf.tensor1d(reward.flat),
-    prompts,
-    tokenizer,
-  };
-  const { temperature } = settings, forbidden = forbiddenTokens(tokenizer);
-  const trainer = openTrainer(ports, saved, {
-    name: "policy step",
-    model: start.model,
-    optimiser: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, ...settings },
-    learningRate: settings.learningRate,
-    warmupSteps: settings.warmupSteps,
-    floor: 0.1,
-    numSteps: command.numSteps,
-    loss: (flat, tokens, labels, mask, advantages) =>
-      policyLoss(
-        policyLogProbabilities(start.model, flat, { tokens, labels, temperature, forbidden }),
-        mask,
-        advantages,
-      ),
-  });
+  const task = await openPolicyTask(command, ports);
   try {
-    const totals = { tokensGenerated: 0, tokensTrained: 0, reward: 0, kl: 0 };
-    for (let step = command.fromStep; step < command.toStep; step++) {
-      const rollouts = await rollOut(command, ports.tier, { task, parameters: trainer.parameters(), step });
-      await trainer.update(step, rollouts.parts).finally(() =>
-        tf.dispose(rollouts.parts.map(({ tensors }) => tensors))
-      );
-      totals.tokensGenerated += rollouts.tokensGenerated;
-      totals.tokensTrained += rollouts.tokensTrained;
-      totals.reward += rollouts.reward;
-      totals.kl += rollouts.kl;
-      const metrics = { reward: rollouts.reward, kl: rollouts.kl };
-      ports.progress({ done: step + 1, total: command.numSteps, unit: "steps", metrics });
+    const updates = await openUpdates(task);
+    try {
+      return { data: await runChunk(task, updates), meta: {} };
+    } finally {
+      updates.close();
     }
-    const state = await trainer.state(command.toStep);
-    const numDone = command.toStep - command.fromStep;
-    const meanReward = totals.reward / numDone, meanKl = totals.kl / numDone;
-    return {
-      data: {
-        ...chunkPlace(command),
-        state: await saveState(ports, start.model, state),
-        tokensTrained: totals.tokensTrained,
-        tokensGenerated: totals.tokensGenerated,
-        reward: meanReward,
-        kl: meanKl,
-        objective: regularisedReward(meanReward, meanKl, settings.klCoefficient),
-        policy: command.toStep === command.numSteps
-          ? await saveModel(ports, start.model, state.parameters)
-          : null,
-      },
-      meta: {},
-    };
   } finally {
-    trainer.close();
-    tf.dispose([task.reference, task.reward]);
+    closePolicyTask(task);
   }
+}
+
+async function openUpdates(task: PolicyTask): Promise<PolicyUpdates> {
+  const { optimiser } = task.command.settings;
+  switch (optimiser) {
+    case "rloo":
+      return await openRloo(task);
+    case "ppo":
+      return await openPpo(task);
+    case "best-of-n":
+    case "raft":
+      return await openBestOfN(task);
+    case "reinforce":
+    case "remax":
+      throw new ConfigError(`Set policy.optimiser to "rloo": "${optimiser}" is not built in this version`);
+    default:
+      return optimiser satisfies never;
+  }
+}
+
+async function runChunk({ command, ports, trained }: PolicyTask, updates: PolicyUpdates): Promise<Data> {
+  const totals = { tokensGenerated: 0, tokensTrained: 0, reward: 0, kl: 0 };
+  for (let step = command.fromStep; step < command.toStep; step++) {
+    const { tokensGenerated, tokensTrained, reward, kl, metrics } = await updates.update(step);
+    totals.tokensGenerated += tokensGenerated;
+    totals.tokensTrained += tokensTrained;
+    totals.reward += reward;
+    totals.kl += kl;
+    ports.progress({
+      done: step + 1,
+      total: command.numSteps,
+      unit: "steps",
+      metrics: { reward, kl, ...metrics },
+    });
+  }
+  const saved = await updates.save(command.toStep);
+  const numDone = command.toStep - command.fromStep;
+  const reward = totals.reward / numDone, kl = totals.kl / numDone;
+  return {
+    ...chunkPlace(command),
+    state: saved.state,
+    tokensTrained: totals.tokensTrained,
+    tokensGenerated: totals.tokensGenerated,
+    reward,
+    kl,
+    objective: regularisedReward(reward, kl, command.settings.klCoefficient),
+    policy: command.toStep === command.numSteps ? await trained.save(saved.trained) : null,
+  };
 }

@@ -1,5 +1,6 @@
 // Presets: plain partial configurations over the defaults of the schema (events/run_config.ts).
 import type { RunConfigInput } from "../../events/mod.ts";
+import { tldr, ultrachat } from "./paper_presets.ts";
 
 /**
  * The made-up task at the size of a real experiment: the product's first impression. Rollouts are warmer than the default,
@@ -45,4 +46,4 @@ const tiny: RunConfigInput = {
   evaluation: { maxNewTokens: 32 },
 };
 
-export const PRESETS: Readonly<Record<string, RunConfigInput>> = { demo, e2e, own, tiny };
+export const PRESETS: Readonly<Record<string, RunConfigInput>> = { demo, e2e, own, tiny, tldr, ultrachat };

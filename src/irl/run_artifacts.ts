@@ -2,9 +2,11 @@
 import type { Digest } from "../base/ports.ts";
 import { demonstrationSchema, evaluationPromptSchema, preferencePairSchema } from "../data/rows.ts";
 import { generationSchema, storedPrompts, storedRows } from "../data/stored_rows.ts";
-import { loadTokenizer, type WordTokenizer } from "../data/word_tokenizer.ts";
-import { decodeModel, encodeModel } from "../model/checkpoint.ts";
+import { loadTokenizer } from "../data/load_tokenizer.ts";
+import type { Tokenizer } from "../data/tokenizer.ts";
+import { encodeModel } from "../model/checkpoint.ts";
 import type { ModelShape } from "../model/model_shape.ts";
+import { mergedNetwork, type Network, readStoredModel } from "../model/stored_model.ts";
 import type { StepPorts } from "./step_ports.ts";
 
 async function rowsOf<Schema extends Parameters<typeof storedRows>[1]>(
@@ -27,15 +29,13 @@ export async function readPrompts(ports: StepPorts, digest: Digest): Promise<str
   return storedPrompts(await ports.artifacts.get(digest));
 }
 
-export async function readTokenizer(ports: StepPorts, digest: Digest): Promise<WordTokenizer> {
+export async function readTokenizer(ports: StepPorts, digest: Digest): Promise<Tokenizer> {
   return loadTokenizer(new TextDecoder().decode(await ports.artifacts.get(digest)));
 }
 
-export async function readModel(
-  ports: StepPorts,
-  digest: Digest,
-): Promise<{ model: ModelShape; flat: Float32Array }> {
-  return decodeModel(await ports.artifacts.get(digest), digest);
+/** The network of a stored model; an adapter is merged with its base. */
+export async function readModel(ports: StepPorts, digest: Digest): Promise<Network> {
+  return mergedNetwork(await readStoredModel(ports.artifacts, digest));
 }
 
 export async function saveModel(ports: StepPorts, model: ModelShape, flat: Float32Array): Promise<Digest> {

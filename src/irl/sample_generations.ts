@@ -5,9 +5,9 @@ import { encodeJsonLines } from "../base/json_lines.ts";
 import { type RandomKey, splitKey } from "../base/random.ts";
 import type { GenerationRow } from "../data/stored_rows.ts";
 import type { Tier } from "../compute/tier.ts";
-import type { WordTokenizer } from "../data/word_tokenizer.ts";
+import { encodePrompt, type Tokenizer, unknownIds } from "../data/tokenizer.ts";
 import { generate, type Generation } from "../model/generate.ts";
-import type { ModelShape } from "../model/model_shape.ts";
+import { contextLimit, type ModelShape } from "../model/model_shape.ts";
 import { readDemonstrations, readModel, readTokenizer } from "./run_artifacts.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
 
@@ -23,7 +23,7 @@ export async function sampleGenerations(command: SampleGenerations, ports: StepP
     row % command.numShards === command.shard
       ? Array.from(
         { length: settings.negatives },
-        () => ({ row, prompt: tokenizer.encode(demonstration.prompt) }),
+        () => ({ row, prompt: encodePrompt(tokenizer, demonstration.prompt) }),
       )
       : []
   );
@@ -67,13 +67,17 @@ export interface Sampler {
   model: ModelShape;
   /** [parameters] */
   parameters: tf.Tensor;
-  tokenizer: WordTokenizer;
+  tokenizer: Tokenizer;
 }
 
 export interface BatchedSampling {
   prompts: readonly (readonly number[])[];
   key: RandomKey;
   temperature: number | "greedy";
+  /** Draws from the k likeliest tokens. @default all */
+  topK?: number;
+  /** Draws from the likeliest tokens that make up this share of the probability. @default all */
+  topP?: number;
   maxNewTokens: number;
   batchSize: number;
   /** Hint: so many prompts in a row are the same. @default 1 */
@@ -84,7 +88,7 @@ export interface BatchedSampling {
 export async function generateInBatches(
   ports: Pick<StepPorts, "progress">,
   { tier, model, parameters, tokenizer }: Sampler,
-  { prompts, key, temperature, maxNewTokens, batchSize, samplesPerPrompt }: BatchedSampling,
+  { prompts, key, temperature, topK, topP, maxNewTokens, batchSize, samplesPerPrompt }: BatchedSampling,
 ): Promise<Generation[]> {
   const out: Generation[] = [];
   for (let start = 0; start < prompts.length; start += batchSize) {
@@ -98,7 +102,9 @@ export async function generateInBatches(
         samplesPerPrompt,
         key: splitKey(key, "batch", start / batchSize),
         temperature,
-        maxNewTokens: Math.min(maxNewTokens, model.maxPositions - longest),
+        topK,
+        topP,
+        maxNewTokens: Math.min(maxNewTokens, contextLimit(model) - longest),
         padId: tokenizer.padId,
         eosId: tokenizer.eosId,
         forbidden: forbiddenTokens(tokenizer),
@@ -113,7 +119,10 @@ export async function generateInBatches(
   return out;
 }
 
-/** What a policy never says: padding and the unknown word. */
-export function forbiddenTokens(tokenizer: WordTokenizer): number[] {
-  return [tokenizer.padId, tokenizer.unkId];
+/**
+ * What a policy never says: padding and, where there is one, the unknown word. Ids beyond the tokenizer, with which some
+ * checkpoints pad their embedding, are not among them: a trained policy all but never draws one, and `decode` gives nothing for it.
+ */
+export function forbiddenTokens(tokenizer: Tokenizer): number[] {
+  return [...new Set([tokenizer.padId, ...unknownIds(tokenizer)])];
 }

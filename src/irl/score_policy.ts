@@ -1,8 +1,9 @@
 // Log-likelihood of given continuations under a policy, in batches. Used by evaluation and by `deno task score`.
 import * as tf from "@tensorflow/tfjs-core";
 import { type SequenceBatch, sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
-import { SCORING_BATCH, scoringRows, sequenceScoring } from "./compiled_scores.ts";
+import { sequenceScoring } from "./compiled_scores.ts";
 import type { Sampler } from "./sample_generations.ts";
+import { longestSequence, scoringBatch, scoringRows } from "./scoring_batch.ts";
 import { readVector } from "./train_chunk.ts";
 
 export interface SequenceLikelihood {
@@ -19,12 +20,13 @@ export async function continuationLogProbabilities(
 ): Promise<SequenceLikelihood[]> {
   const out: SequenceLikelihood[] = [];
   const score = sequenceScoring(tier, model, { temperature: 1, forbidden: options.forbidden ?? [] });
-  for (let start = 0; start < sequences.length; start += SCORING_BATCH) {
-    const scored = sequences.slice(start, start + SCORING_BATCH);
+  const size = scoringBatch(model, longestSequence(sequences));
+  for (let start = 0; start < sequences.length; start += size) {
+    const scored = sequences.slice(start, start + size);
     const batch = sequenceBatch(scored, {
       padId: tokenizer.padId,
       uncounted: options.uncounted,
-      rows: scoringRows(tier),
+      rows: scoringRows(tier, size),
     });
     const shape: [number, number] = [batch.batch, batch.time];
     const tensors = [

@@ -5,37 +5,65 @@ import { ConfigError } from "../base/errors.ts";
 import { splitKey } from "../base/random.ts";
 import { supervisedLoss } from "../math/supervised_loss.ts";
 import { modelShape } from "../model/checkpoint.ts";
+import { contextLimit, type ModelShape } from "../model/model_shape.ts";
 import { initialParameters } from "../model/initial_parameters.ts";
 import { policyLogProbabilities } from "../model/policy_model.ts";
-import { sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import type { TokenSequence } from "../model/sequence_batch.ts";
 import type { Demonstration } from "../data/rows.ts";
-import type { WordTokenizer } from "../data/word_tokenizer.ts";
+import { encodePrompt, type Tokenizer, unknownIds } from "../data/tokenizer.ts";
 import { minibatches } from "./minibatches.ts";
-import { readDemonstrations, readTokenizer, saveModel } from "./run_artifacts.ts";
+import { readDemonstrations, readModel, readTokenizer } from "./run_artifacts.ts";
+import { disposeParts, numTokensIn, sequenceParts, weightedParts } from "./sequence_parts.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
 import { chunkPlace, openTrainer, saveState, trainingState } from "./train_chunk.ts";
+import { type TrainedModel, trainFreshAdapter, trainWhole } from "./trained_model.ts";
+import { trainerSettings } from "./trainer_settings.ts";
 
 type Outcome = StepOutcome<WorkTypes["TuneSupervised"]["data"]>;
 
 export async function tuneSupervised(command: TuneSupervised, ports: StepPorts): Promise<Outcome> {
-  const { settings, key } = command;
   const tokenizer = await readTokenizer(ports, command.tokenizer);
   const demonstrations = await readDemonstrations(ports, command.demonstrations);
-  const sequences = tokenSequences(demonstrations, tokenizer, command.model.maxPositions);
+  const sequences = tokenSequences(demonstrations, tokenizer, contextLimit(command.model));
   const model = modelShape(command.model, tokenizer.vocabularySize, "policy");
-  const start = await trainingState(ports, command.state, {
-    model,
-    fresh: () =>
-      Promise.resolve(initialParameters(model, command.model.initialDeviation, splitKey(key, "init"))),
-  });
-  const trainer = openTrainer(ports, start, {
+  const trained = await openPolicy(command, model, ports);
+  try {
+    return await runChunk(command, ports, { sequences, tokenizer, trained });
+  } finally {
+    trained.close();
+  }
+}
+
+/** Parameters that nobody has trained yet are trained whole: there is nothing to adapt. */
+async function openPolicy(
+  { base, lora, key, model: { initialDeviation } }: TuneSupervised,
+  model: ModelShape,
+  ports: StepPorts,
+): Promise<TrainedModel> {
+  if (base === null) {
+    const drawn = () => initialParameters(model, initialDeviation, splitKey(key, "init"));
+    return trainWhole(ports, model, () => Promise.resolve(drawn()));
+  }
+  const read = async () => (await readModel(ports, base)).flat;
+  if (lora === null) return trainWhole(ports, model, read);
+  return trainFreshAdapter(ports, { model, flat: await read(), base }, { lora, key });
+}
+
+async function runChunk(
+  command: TuneSupervised,
+  ports: StepPorts,
+  { sequences, tokenizer, trained }: {
+    sequences: readonly TokenSequence[];
+    tokenizer: Tokenizer;
+    trained: TrainedModel;
+  },
+): Promise<Outcome> {
+  const { settings, key } = command, { model, trainable } = trained;
+  const trainer = openTrainer(ports, await trainingState(ports, command.state, trained), {
     name: "supervised step",
-    model,
-    optimiser: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, ...settings },
-    learningRate: settings.learningRate,
-    warmupSteps: settings.warmupSteps,
-    floor: 0.05,
-    numSteps: command.numSteps,
+    trainable,
+    ...trainerSettings(settings, command),
+    lossSettings: model,
     loss: (flat, tokens, labels, mask) =>
       supervisedLoss(
         tf.reshape(policyLogProbabilities(model, flat, { tokens, labels, temperature: 1, forbidden: [] }), [
@@ -51,19 +79,16 @@ export async function tuneSupervised(command: TuneSupervised, ports: StepPorts):
   let totalLoss = 0, tokensTrained = 0;
   try {
     for (let step = command.fromStep; step < command.toStep; step++) {
-      const batch = sequenceBatch(Array.from(rows(step), (row) => sequences[row]), {
+      const batch = Array.from(rows(step), (row) => sequences[row]);
+      const parts = sequenceParts(batch, {
+        size: settings.microbatchSize,
         padId: tokenizer.padId,
         promptLoss: settings.promptLoss,
-        uncounted: [tokenizer.unkId],
+        uncounted: unknownIds(tokenizer),
       });
-      const tensors = [
-        tf.tensor2d(batch.tokens, [batch.batch, batch.time], "int32"),
-        tf.tensor2d(batch.labels, [batch.batch, batch.time], "int32"),
-        tf.tensor2d(batch.continuationMask, [batch.batch, batch.time]),
-      ];
-      const loss = await trainer.update(step, [{ tensors, weight: 1 }]).finally(() => tf.dispose(tensors));
+      const loss = await trainer.update(step, weightedParts(parts)).finally(() => disposeParts(parts));
       totalLoss += loss;
-      tokensTrained += batch.numTokens;
+      tokensTrained += numTokensIn(batch);
       ports.progress({ done: step + 1, total: command.numSteps, unit: "steps", metrics: { loss } });
     }
     const state = await trainer.state(command.toStep);
@@ -74,7 +99,7 @@ export async function tuneSupervised(command: TuneSupervised, ports: StepPorts):
         state: await saveState(ports, model, state),
         tokensTrained,
         loss: totalLoss / (command.toStep - command.fromStep),
-        policy: last ? await saveModel(ports, model, state.parameters) : null,
+        policy: last ? await trained.save(state.parameters) : null,
       },
       meta: {},
     };
@@ -86,20 +111,20 @@ export async function tuneSupervised(command: TuneSupervised, ports: StepPorts):
 /** Demonstrations as token lists with EOS; one that does not fit the context is an error that names its row. */
 export function tokenSequences(
   demonstrations: readonly Demonstration[],
-  tokenizer: WordTokenizer,
-  maxPositions: number,
+  tokenizer: Tokenizer,
+  limit: number,
 ): TokenSequence[] {
   return demonstrations.map(({ prompt, completion }, row) => {
     const sequence = {
-      prompt: tokenizer.encode(prompt),
+      prompt: encodePrompt(tokenizer, prompt),
       continuation: [...tokenizer.encode(completion), tokenizer.eosId],
     };
     const length = sequence.prompt.length + sequence.continuation.length;
-    if (length > maxPositions) {
+    if (length > limit) {
       throw new ConfigError(
         `Raise model.maxPositions or shorten the row: demonstration ${
           row + 1
-        } has ${length} tokens, the context has ${maxPositions}`,
+        } has ${length} tokens, the context has ${limit}`,
       );
     }
     return sequence;

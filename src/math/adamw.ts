@@ -2,14 +2,15 @@
 // Same update as torch.optim.AdamW after clip_grad_norm_: decoupled decay, bias-corrected moments, epsilon outside the root.
 import * as tf from "@tensorflow/tfjs-core";
 import { checkShapes } from "../base/shapes.ts";
+import { fusedKernel } from "./fused_kernel.ts";
 
 export interface AdamWOptions {
   beta1: number;
   beta2: number;
   epsilon: number;
   weightDecay: number;
-  /** Gradients with a larger global norm are scaled down to it. */
-  gradientNorm: number;
+  /** Gradients with a larger global norm are scaled down to it; null never scales. */
+  gradientNorm: number | null;
 }
 
 export interface AdamWState {
@@ -35,9 +36,15 @@ export function adamWStep(
     secondMoment: ["parameters"],
     gradient: ["parameters"],
   }, { ...state, gradient });
-  const norm = tf.sqrt(tf.sum(tf.square(gradient)));
-  const clip = tf.minimum(1, tf.div(options.gradientNorm, tf.add(norm, 1e-6)));
-  const clipped = tf.mul(gradient, clip);
+  const fused = fusedKernel("AdamWStep");
+  if (fused !== undefined) {
+    const [parameters, firstMoment, secondMoment] = fused({ ...state, gradient, ...scalars }, {
+      ...options,
+      gradientNorm: options.gradientNorm ?? Infinity,
+    });
+    return { parameters, firstMoment, secondMoment };
+  }
+  const clipped = options.gradientNorm === null ? gradient : clippedByNorm(gradient, options.gradientNorm);
   const firstMoment = tf.add(tf.mul(state.firstMoment, options.beta1), tf.mul(clipped, 1 - options.beta1));
   const secondMoment = tf.add(
     tf.mul(state.secondMoment, options.beta2),
@@ -48,4 +55,9 @@ export function adamWStep(
   const decay = tf.sub(1, tf.mul(scalars.learningRate, options.weightDecay));
   const parameters = tf.sub(tf.mul(state.parameters, decay), tf.mul(direction, scalars.learningRate));
   return { parameters, firstMoment, secondMoment };
+}
+
+function clippedByNorm(gradient: tf.Tensor, most: number): tf.Tensor {
+  const norm = tf.sqrt(tf.sum(tf.square(gradient)));
+  return tf.mul(gradient, tf.minimum(1, tf.div(most, tf.add(norm, 1e-6))));
 }

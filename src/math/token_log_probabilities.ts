@@ -1,6 +1,7 @@
 // Log-probabilities of given tokens under a softmax policy: the quantity that every loss of the paper is made of.
 import * as tf from "@tensorflow/tfjs-core";
 import { checkShapes } from "../base/shapes.ts";
+import { fusedKernel } from "./fused_kernel.ts";
 
 /** Below this probability the logarithm is held constant, so that an impossible token gives a finite, large loss. */
 const LEAST_PROBABILITY = 1e-30;
@@ -15,6 +16,8 @@ const LEAST_PROBABILITY = 1e-30;
  */
 export function tokenLogProbabilities(logits: tf.Tensor, labels: tf.Tensor): tf.Tensor {
   checkShapes("tokenLogProbabilities()", { logits: ["rows", "vocab"], labels: ["rows"] }, { logits, labels });
+  const fused = fusedKernel("TokenLogProbabilities");
+  if (fused !== undefined) return fused({ logits, labels })[0];
   const [rows, vocab] = logits.shape;
   const picked = tf.customGrad((input, save) => {
     // customGrad's types allow the save function where a tensor may stand; the first argument is the tensor.

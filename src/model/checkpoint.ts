@@ -1,20 +1,68 @@
 // Models and training states as artifact bytes. A model file is a plain `model.safetensors` under Hugging Face names: no
 // time, no run name, so equal parameters give equal digests. A training state adds the optimiser's moments.
+import { z } from "zod";
+import { canonicalJson } from "../base/canonical.ts";
 import { SchemaError } from "../base/errors.ts";
-import { type ModelShape, numParameters, parameterLayout } from "./model_shape.ts";
-import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "./safetensors.ts";
+import { assignTensors } from "./assign_tensors.ts";
+import { type ModelConfig, type ModelShape, numParameters, parameterLayout } from "./model_shape.ts";
+import {
+  decodeSafetensors,
+  encodeSafetensors,
+  readHeader,
+  type StoredTensor,
+  widenTensor,
+} from "./safetensors.ts";
 
 const FORMAT = "pt"; // what transformers asks of the file's metadata
 
-/** The head count and rotary share do not follow from tensor shapes, so they travel in the file's metadata. */
-function shapeMetadata(model: ModelShape): Record<string, string> {
-  return {
-    format: FORMAT,
-    head: model.head,
-    max_positions: String(model.maxPositions),
-    num_heads: String(model.numHeads),
-    rotary_share: String(model.rotaryShare),
-  };
+/** Not all of a shape follows from the tensors' shapes, so all of it travels in the file's metadata. */
+export function shapeMetadata(model: ModelShape): Record<string, string> {
+  return { format: FORMAT, shape: canonicalJson(model) };
+}
+
+const count = z.int().positive();
+const modelShapeSchema: z.ZodType<ModelShape> = z.strictObject({
+  architecture: z.enum(["gpt_neox", "llama", "mistral"]),
+  vocabularySize: count,
+  hiddenSize: count,
+  numLayers: count,
+  numHeads: count,
+  numKeyValueHeads: count,
+  headSize: count,
+  intermediateSize: count,
+  rotaryShare: z.number().min(0).max(1),
+  rotaryBase: z.number().positive(),
+  normEpsilon: z.number().positive(),
+  parallelResidual: z.boolean(),
+  tiedEmbeddings: z.boolean(),
+  maxPositions: count,
+  slidingWindow: count.nullable(),
+  head: z.enum(["policy", "reward"]),
+  rewardShift: z.number().optional(),
+});
+
+export function readShape(text: string | undefined, file: string): ModelShape {
+  let value: unknown;
+  try {
+    value = text === undefined ? undefined : JSON.parse(text);
+  } catch (cause) {
+    throw new SchemaError('Write the model again: "shape" in its metadata is no JSON', { file, cause });
+  }
+  if (value === undefined) {
+    throw new SchemaError('Give a model that this program wrote: "shape" is missing in its metadata', {
+      file,
+    });
+  }
+  const parsed = modelShapeSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [{ path, message }] = parsed.error.issues;
+  throw new SchemaError(
+    `Write the model again: "${["shape", ...path].join(".")}" in its metadata: ${message}`,
+    {
+      file,
+      cause: parsed.error,
+    },
+  );
 }
 
 export function encodeModel(model: ModelShape, flat: Float32Array): Uint8Array {
@@ -25,55 +73,28 @@ export function encodeModel(model: ModelShape, flat: Float32Array): Uint8Array {
   return encodeSafetensors(tensors, shapeMetadata(model));
 }
 
-/** Reads a model file; its shape comes from tensors and metadata. Errors name file and tensor. */
+/**
+ * Reads a model file that `encodeModel` or `writeWeights` wrote. A missing, extra or mis-shaped tensor is a SchemaError that
+ * names file and tensor.
+ */
 export function decodeModel(bytes: Uint8Array, file: string): { model: ModelShape; flat: Float32Array } {
-  const { tensors, metadata } = decodeSafetensors(bytes, file);
-  const embedding = tensors["gpt_neox.embed_in.weight"],
-    inner = tensors["gpt_neox.layers.0.mlp.dense_h_to_4h.weight"];
-  if (embedding === undefined || inner === undefined) {
-    throw new SchemaError('lacks "gpt_neox.embed_in.weight" or its first layer: not a GPT-NeoX model', {
-      file,
-    });
-  }
-  const lacking = ["head", "max_positions", "num_heads", "rotary_share"].find((key) => !(key in metadata));
-  if (lacking !== undefined) {
-    throw new SchemaError(`lacks "${lacking}" in its metadata: this program did not write it`, { file });
-  }
-  const layers = Object.keys(tensors).map((name) => /^gpt_neox\.layers\.(\d+)\./.exec(name)?.[1]);
-  const model: ModelShape = {
-    vocabularySize: embedding.shape[0],
-    hiddenSize: embedding.shape[1],
-    numLayers: 1 + Math.max(...layers.map((layer) => Number(layer ?? 0))),
-    numHeads: Number(metadata.num_heads),
-    intermediateSize: inner.shape[0],
-    rotaryShare: Number(metadata.rotary_share),
-    maxPositions: Number(metadata.max_positions),
-    head: metadata.head === "reward" ? "reward" : "policy",
-  };
-  return { model, flat: flatParameters(model, tensors, file) };
-}
-
-/** Named tensors as one flat vector; a missing, extra or mis-shaped tensor is an error that names it. */
-export function flatParameters(
-  model: ModelShape,
-  tensors: Record<string, StoredTensor>,
-  file: string,
-): Float32Array {
+  const { tensors, metadata } = readHeader(bytes, file), model = readShape(metadata.shape, file);
+  const named = new Map(Array.from(tensors, ([name, { shape }]) => [name, { shape, file }]));
   const flat = new Float32Array(numParameters(model));
-  const unknown = new Set(Object.keys(tensors));
-  for (const { name, shape, offset } of parameterLayout(model)) {
-    const tensor = tensors[name];
-    if (tensor === undefined) throw new SchemaError(`lacks tensor "${name}" [${shape}]`, { file });
-    if (tensor.shape.join() !== shape.join()) {
-      throw new SchemaError(`tensor "${name}" must be [${shape}], got [${tensor.shape}]`, { file });
+  const assignments = assignTensors(model, named, { file, describedBy: "the file's own shape" });
+  for (const { name, entry: { offset, size }, use } of assignments) {
+    const place = tensors.get(name);
+    if (place === undefined || use !== "fill") {
+      throw new SchemaError(
+        `Write the model again: tensor "${name}" stands beside the embedding it is tied to`,
+        {
+          file,
+        },
+      );
     }
-    flat.set(tensor.data, offset);
-    unknown.delete(name);
+    widenTensor(bytes, flat.subarray(offset, offset + size), { name, place, file });
   }
-  if (unknown.size > 0) {
-    throw new SchemaError(`has unknown tensors: ${[...unknown].slice(0, 3).join(", ")}`, { file });
-  }
-  return flat;
+  return { model, flat };
 }
 
 export interface TrainingState {
@@ -93,39 +114,51 @@ export function encodeTrainingState(model: ModelShape, state: TrainingState): Ui
   }, { ...shapeMetadata(model), step: String(state.step) });
 }
 
-export function decodeTrainingState(bytes: Uint8Array, model: ModelShape, file: string): TrainingState {
+/** A state of `size` trained numbers. */
+export function decodeTrainingState(bytes: Uint8Array, size: number, file: string): TrainingState {
   const { tensors, metadata } = decodeSafetensors(bytes, file);
   const vector = (name: string): Float32Array => {
     const tensor = tensors[name];
-    if (tensor === undefined || tensor.data.length !== numParameters(model)) {
-      throw new SchemaError(`is no training state of this model: "${name}" is missing or of another length`, {
-        file,
-      });
+    if (tensor === undefined || tensor.data.length !== size) {
+      throw new SchemaError(
+        `Give a training state of ${size} numbers: "${name}" is missing or of another length`,
+        { file },
+      );
     }
     return tensor.data;
   };
-  return {
+  const vectors = {
     parameters: vector("parameters"),
     firstMoment: vector("first_moment"),
     secondMoment: vector("second_moment"),
-    step: Number(metadata.step),
   };
+  const step = Number(metadata.step);
+  if (Number.isSafeInteger(step) && step >= 0) return { ...vectors, step };
+  throw new SchemaError(`Write the training state again: its "step" is ${metadata.step}`, { file });
 }
 
-/** The shape that a run's configuration and vocabulary give. */
+/** The shape that a run's configuration gives; the tokenizer's number of tokens counts where none is configured. */
 export function modelShape(
-  config: Omit<ModelShape, "vocabularySize" | "head">,
-  vocabularySize: number,
+  config: ModelConfig,
+  numTokens: number,
   head: ModelShape["head"],
 ): ModelShape {
   return {
-    vocabularySize,
+    architecture: config.architecture,
+    vocabularySize: config.vocabularySize ?? numTokens,
     hiddenSize: config.hiddenSize,
     numLayers: config.numLayers,
     numHeads: config.numHeads,
+    numKeyValueHeads: config.numKeyValueHeads ?? config.numHeads,
+    headSize: config.headSize ?? config.hiddenSize / config.numHeads,
     intermediateSize: config.intermediateSize,
     rotaryShare: config.rotaryShare,
+    rotaryBase: config.rotaryBase,
+    normEpsilon: config.normEpsilon,
+    parallelResidual: config.parallelResidual,
+    tiedEmbeddings: config.tiedEmbeddings,
     maxPositions: config.maxPositions,
+    slidingWindow: config.slidingWindow,
     head,
   };
 }

@@ -6,18 +6,13 @@ import { uniforms } from "../base/random.ts";
 import { compileOnce } from "../compute/compile_once.ts";
 import type { TracedOperations } from "../compute/tier.ts";
 import type { Generation, SamplingOptions } from "./generate.ts";
-import {
-  attentionScores,
-  causalPlan,
-  hiddenStates,
-  namedParameters,
-  tiedLogits,
-  transformerBlocks,
-} from "./gpt_neox.ts";
 import { type ModelShape, parameterLayout } from "./model_shape.ts";
 import { allowedLogits } from "./policy_model.ts";
 import { rotaryTables } from "./rotary.ts";
+import { oneTokenAttention } from "./traced_attention.ts";
 import { drawByInverse } from "./traced_draw.ts";
+import { drawFilteredByInverse, type FilterProgram, filterProgram } from "./traced_filter.ts";
+import { causalPlan, hiddenStates, namedParameters, outputLogits, transformerLayers } from "./transformer.ts";
 
 /** Below any score and any logit, also at the greedy temperature. */
 const MASKED = -1e30;
@@ -41,9 +36,11 @@ interface Program {
   steps: number;
   padId: number;
   eosId: number;
+  /** Undefined where all tokens are drawn. */
+  filter?: FilterProgram;
 }
 
-type TracedSampling = SamplingOptions & {
+type TracedSampling = SamplingOptions & Required<Pick<SamplingOptions, "topK" | "topP">> & {
   prompts: readonly (readonly number[])[];
   traced: TracedOperations;
 };
@@ -80,7 +77,8 @@ export async function generateTraced(
 
 function programFor(
   model: ModelShape,
-  { prompts, rows = LEAST_ROWS, samplesPerPrompt = 1, maxNewTokens, padId, eosId }: TracedSampling,
+  { prompts, rows = LEAST_ROWS, samplesPerPrompt = 1, maxNewTokens, padId, eosId, ...options }:
+    TracedSampling,
 ): Program {
   const longest = Math.max(...prompts.map((prompt) => prompt.length));
   const wanted = 2 ** Math.ceil(Math.log2(Math.max(prompts.length, rows, LEAST_ROWS)));
@@ -94,6 +92,7 @@ function programFor(
     steps: TOKENS_MULTIPLE * Math.ceil(maxNewTokens / TOKENS_MULTIPLE),
     padId,
     eosId,
+    filter: options.temperature === "greedy" ? undefined : filterProgram(options, model.vocabularySize),
   };
 }
 
@@ -104,7 +103,7 @@ function areEqual(first: readonly number[], second: readonly number[]): boolean 
 /** All arguments of a program but the parameters, in order. Rows beyond the prompts are done from the start. */
 function inputTensors(
   { model, rows, samples, width, steps, padId }: Program,
-  { prompts, key, temperature, maxNewTokens, forbidden }: TracedSampling,
+  { prompts, key, temperature, maxNewTokens, forbidden, topK, topP }: TracedSampling,
 ): tf.Tensor[] {
   const bodies = new Int32Array(rows / samples * width).fill(padId);
   prompts.forEach((prompt, row) => {
@@ -132,6 +131,8 @@ function inputTensors(
     tf.tensor2d(draws, [steps, rows]),
     tf.tensor1d(bias),
     tf.scalar(temperature === "greedy" ? GREEDY : temperature),
+    tf.scalar(topK),
+    tf.scalar(1 - topP),
     tf.scalar(maxNewTokens, "int32"),
   ];
 }
@@ -139,15 +140,15 @@ function inputTensors(
 /** The program's function: parameters and `inputTensors` → tokens [steps, rows], whether a row has ended, and its log-probability. */
 function sampling(program: Program, traced: TracedOperations) {
   return (...args: tf.Tensor[]): tf.Tensor[] => {
-    const [flat, bodies, lengths, last, isAbsent, draws, bias, temperature, limit] = args;
+    const [flat, bodies, lengths, last, isAbsent, draws, bias, temperature, topK, rest, limit] = args;
     const { model, rows, steps, padId } = program;
     const parameters = namedParameters(model, flat);
     const absent = tf.cast(isAbsent, "bool"), tokens = tf.fill([steps, rows], padId, "int32");
     const caches = promptCaches(program, parameters, bodies);
-    const fixed = [limit, lengths, draws, bias, temperature, ...Object.values(parameters)];
+    const fixed = [limit, lengths, draws, bias, temperature, topK, rest, ...Object.values(parameters)];
     const [, isDone, , logProbability, written] = traced.loop(
-      (step, isDone, ...rest) => {
-        const [limit] = rest.slice(-fixed.length);
+      (step, isDone, ...others) => {
+        const [limit] = others.slice(-fixed.length);
         return tf.logicalAnd(tf.less(step, limit), tf.logicalNot(tf.all(isDone)));
       },
       (...state) => drawAndFeed(state, { program, traced, numCaches: caches.length }),
@@ -162,14 +163,17 @@ function drawAndFeed(
   state: readonly tf.Tensor[],
   { program, traced, numCaches }: { program: Program; traced: TracedOperations; numCaches: number },
 ): tf.Tensor[] {
-  const { model, rows, padId, eosId } = program;
-  const [step, isDone, token, logProbability, tokens, ...rest] = state;
-  const caches = rest.slice(0, numCaches), fixed = rest.slice(numCaches);
-  const [, lengths, draws, bias, temperature, ...weights] = fixed;
+  const { model, rows, padId, eosId, filter } = program;
+  const [step, isDone, token, logProbability, tokens, ...others] = state;
+  const caches = others.slice(0, numCaches), fixed = others.slice(numCaches);
+  const [, lengths, draws, bias, temperature, topK, rest, ...weights] = fixed;
   const parameters = Object.fromEntries(parameterLayout(model).map(({ name }, i) => [name, weights[i]]));
   const hidden = nextHidden(program, traced, { parameters, step, token, lengths, caches });
-  const logits = allowedLogits(tiedLogits(parameters, hidden), { temperature, forbidden: bias });
-  const drawn = drawByInverse(logits, tf.gather(draws, step));
+  const logits = allowedLogits(outputLogits(model, parameters, hidden), { temperature, forbidden: bias });
+  const uniform = tf.gather(draws, step);
+  const drawn = filter === undefined
+    ? drawByInverse(logits, uniform)
+    : drawFilteredByInverse(logits, uniform, { program: filter, traced, topK, rest });
   const next = tf.where(isDone, tf.fill([rows], padId, "int32"), drawn.token);
   return [
     tf.add(step, tf.scalar(1, "int32")),
@@ -182,7 +186,7 @@ function drawAndFeed(
   ];
 }
 
-/** Keys and values of the prompts for every row, with room for the row's own tokens: [rows, heads, width + steps, head] each. */
+/** Keys and values of the prompts for every row, with room for the row's own tokens: [rows, keyValueHeads, width + steps, head] each. */
 function promptCaches(
   { model, rows, samples, width, steps }: Program,
   parameters: Record<string, tf.Tensor>,
@@ -210,13 +214,13 @@ function nextHidden(
     caches: tf.Tensor[];
   },
 ): tf.Tensor {
-  const head = model.hiddenSize / model.numHeads, zero = tf.scalar(0, "int32");
-  const tables = rotaryTables(head, model.rotaryShare, width + 1 + steps);
+  const { headSize: head } = model, zero = tf.scalar(0, "int32");
+  const tables = rotaryTables(model, width + 1 + steps);
   const before = tf.sub(lengths, tf.scalar(1, "int32"));
   const at = tf.reshape(tf.add(before, step), [rows]);
   const slot = tf.add(step, tf.scalar(width, "int32"));
   const bias = visibleSlots(before, slot, { rows, width, steps });
-  return transformerBlocks(model, parameters, {
+  return transformerLayers(model, parameters, {
     tokens: tf.reshape(token, [rows, 1]),
     rotary: {
       cosines: tf.reshape(tf.gather(tables.cosines, at), [rows, 1, 1, head]),
@@ -227,7 +231,7 @@ function nextHidden(
       const write = (index: number, values: tf.Tensor) =>
         caches[index] = traced.writeSlice(caches[index], values, [zero, zero, slot, zero]);
       const keys = write(2 * layer, heads.keys), values = write(2 * layer + 1, heads.values);
-      return tf.matMul(tf.softmax(attentionScores(heads.queries, keys, bias)), values);
+      return oneTokenAttention({ queries: heads.queries, keys, values }, bias);
     },
   });
 }

@@ -1,21 +1,31 @@
 // Layers with hand-written gradients where the composed ones cost several times the operations: layer norm and GELU.
 import * as tf from "@tensorflow/tfjs-core";
+import { fusedKernel } from "../math/fused_kernel.ts";
 
 export const NORM_EPSILON = 1e-5;
 
 /** y = x Wᵀ + b. x [rows, in], weight [out, in], bias [out] → [rows, out]. */
 export function linear(x: tf.Tensor, weight: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const fused = fusedKernel("Linear");
+  if (fused !== undefined) return fused({ x, weight, bias })[0];
   return tf.add(tf.matMul(x, weight, false, true), bias);
 }
 
 /** Layer norm over the last axis. x [rows, hidden], scale and shift [hidden] → [rows, hidden]. */
-export function layerNorm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor): tf.Tensor {
+export function layerNorm(
+  x: tf.Tensor,
+  scale: tf.Tensor,
+  shift: tf.Tensor,
+  epsilon: number = NORM_EPSILON,
+): tf.Tensor {
+  const fused = fusedKernel("LayerNorm");
+  if (fused !== undefined) return fused({ x, scale, shift }, { epsilon })[0];
   const [rows] = x.shape;
   const run = tf.customGrad((...inputs) => {
     // customGrad's types mix tensors and the save function; the order is ours: x, scale, shift, save.
     const [input, gain, offset, save] = inputs as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
     const centred = tf.sub(input, tf.mean(input, 1, true));
-    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), NORM_EPSILON));
+    const inverse = tf.rsqrt(tf.add(tf.mean(tf.square(centred), 1, true), epsilon));
     const normal = tf.mul(centred, inverse);
     save([normal, inverse, gain]);
     return {
@@ -41,6 +51,8 @@ export function layerNorm(x: tf.Tensor, scale: tf.Tensor, shift: tf.Tensor): tf.
 
 /** GELU with the error function: x Φ(x). Gradient: Φ(x) + x φ(x). Any shape. */
 export function gelu(x: tf.Tensor): tf.Tensor {
+  const fused = fusedKernel("Gelu");
+  if (fused !== undefined) return fused({ x })[0];
   const run = tf.customGrad((...inputs) => {
     const [input, save] = inputs as [tf.Tensor, tf.GradSaveFunc];
     const below = tf.mul(tf.add(tf.erf(tf.mul(input, Math.SQRT1_2)), 1), 0.5);

@@ -1,8 +1,8 @@
 // What the steps ask of a policy: log-probabilities of given continuations. Pure functions over a flat parameter vector.
 import * as tf from "@tensorflow/tfjs-core";
 import { tokenLogProbabilities } from "../math/token_log_probabilities.ts";
-import { causalPlan, hiddenStates, namedParameters, tiedLogits } from "./gpt_neox.ts";
 import type { ModelShape } from "./model_shape.ts";
+import { causalPlan, hiddenStates, namedParameters, outputLogits } from "./transformer.ts";
 
 export interface LogProbabilityOptions {
   /** Divides the logits; a scalar tensor where a compiled function must not fix it. */
@@ -39,7 +39,7 @@ export function policyLogProbabilities(
   const [batch, time] = tokens.shape;
   const parameters = namedParameters(model, flat);
   const { hidden } = hiddenStates(model, parameters, { tokens, plan: causalPlan(model, time) });
-  const logits = allowedLogits(tiedLogits(parameters, hidden), { temperature, forbidden });
+  const logits = allowedLogits(outputLogits(model, parameters, hidden), { temperature, forbidden });
   return tf.reshape(tokenLogProbabilities(logits, tf.reshape(labels, [-1])), [batch, time]);
 }
 

@@ -1,7 +1,7 @@
 // The reward network r(x, y): a policy's body with a linear score at the last token (EOS where the text ended).
 import * as tf from "@tensorflow/tfjs-core";
-import { causalPlan, hiddenStates, namedParameters } from "./gpt_neox.ts";
-import { type ModelShape, parameterLayout } from "./model_shape.ts";
+import { type ModelShape, parameterLayout, SCORE_NAME } from "./model_shape.ts";
+import { causalPlan, hiddenStates, namedParameters } from "./transformer.ts";
 
 /**
  * r(x, y) of each sequence.
@@ -9,7 +9,7 @@ import { type ModelShape, parameterLayout } from "./model_shape.ts";
  * @param flat [parameters] of a shape with head "reward"
  * @param tokens [batch, time], int32, right-padded
  * @param lastIndex [batch], int32, flat index of each last token
- * @returns [batch], raw logits
+ * @returns [batch]: raw logits, less the model's shift where it has one
  */
 export function rewardScores(
   model: ModelShape,
@@ -22,30 +22,34 @@ export function rewardScores(
     plan: causalPlan(model, tokens.shape[1] ?? 0),
   });
   const last = tf.gather(hidden, lastIndex);
-  return tf.reshape(tf.matMul(last, parameters["score.weight"], false, true), [-1]);
+  const scores = tf.reshape(tf.matMul(last, parameters[SCORE_NAME], false, true), [-1]);
+  return model.rewardShift ? tf.sub(scores, model.rewardShift) : scores;
 }
 
 /**
- * The same network with scale · (r − shift) as its output, exactly: the scale goes into the score head, the shift into the
- * last layer norm's bias along the head (score · bias adds a constant). One network in the reward's unit, which opens
- * anywhere as a plain sequence classifier.
+ * The same network with scale · (r − shift) as its output. The scale goes into the score head. The shift goes into the last
+ * layer norm's bias along the head (score · bias adds a constant): one network in the reward's unit, which opens anywhere as a
+ * plain sequence classifier. An RMS norm has no bias, nor has such a classifier's head, and no other weight adds a constant
+ * behind a norm: there the shift is a number of the shape, and elsewhere the classifier's output is larger by it.
  */
 export function normalisedReward(
   model: ModelShape,
   flat: Float32Array,
   { scale, shift }: { scale: number; shift: number },
-): Float32Array {
+): { model: ModelShape; flat: Float32Array } {
   const result = flat.slice();
   const slice = (name: string) => {
     const entry = parameterLayout(model).find((candidate) => candidate.name === name);
     if (entry === undefined) throw new RangeError(`normalisedReward: the model has no "${name}"`);
     return result.subarray(entry.offset, entry.offset + entry.size);
   };
-  const head = slice("score.weight"), bias = slice("gpt_neox.final_layer_norm.bias");
-  const squaredNorm = head.reduce((sum, value) => sum + value * value, 0);
-  for (let i = 0; i < head.length; i++) {
-    bias[i] -= shift * head[i] / squaredNorm;
-    head[i] *= scale;
+  const head = slice(SCORE_NAME), hasBias = model.architecture === "gpt_neox";
+  if (hasBias) {
+    const bias = slice("gpt_neox.final_layer_norm.bias");
+    const squaredNorm = head.reduce((sum, value) => sum + value * value, 0);
+    for (let i = 0; i < head.length; i++) bias[i] -= shift * head[i] / squaredNorm;
   }
-  return result;
+  for (let i = 0; i < head.length; i++) head[i] *= scale;
+  const outside = scale * ((model.rewardShift ?? 0) + (hasBias ? 0 : shift));
+  return { model: outside === 0 ? model : { ...model, rewardShift: outside }, flat: result };
 }

@@ -1,10 +1,9 @@
-// Rotary position embedding (Su et al. 2021) in GPT-NeoX's form: the first share of each head is rotated in two halves.
+// Rotary position embedding (Su et al. 2021) in the form of GPT-NeoX and Llama: the first share of each head, or all of it, is
+// rotated in two halves.
 // rotate(x) = x · cos + (x R) · sin, with R a constant [head, head] matrix of 0 and ±1, so that one product replaces
 // slicing and joining; unrotated features have cos = 1, sin = 0.
 import * as tf from "@tensorflow/tfjs-core";
-
-/** θ of the angles position · θ^(−2i / rotated). */
-export const ROTARY_BASE = 10_000;
+import type { ModelShape } from "./model_shape.ts";
 
 export interface RotaryTables {
   /** [positions, head] */
@@ -20,14 +19,17 @@ export function numRotated(headSize: number, rotaryShare: number): number {
 }
 
 /** Tables for positions 0 … numPositions − 1. The caller disposes them (or is inside a tidy). */
-export function rotaryTables(headSize: number, rotaryShare: number, numPositions: number): RotaryTables {
+export function rotaryTables(
+  { headSize, rotaryShare, rotaryBase }: Pick<ModelShape, "headSize" | "rotaryShare" | "rotaryBase">,
+  numPositions: number,
+): RotaryTables {
   const rotated = numRotated(headSize, rotaryShare), half = rotated / 2;
   const cosines = new Float32Array(numPositions * headSize).fill(1);
   const sines = new Float32Array(numPositions * headSize);
   const turn = new Float32Array(headSize * headSize);
   for (let position = 0; position < numPositions; position++) {
     for (let i = 0; i < half; i++) {
-      const angle = position * Math.pow(ROTARY_BASE, -2 * i / rotated), row = position * headSize;
+      const angle = position * Math.pow(rotaryBase, -2 * i / rotated), row = position * headSize;
       cosines[row + i] = cosines[row + i + half] = Math.cos(angle);
       sines[row + i] = sines[row + i + half] = Math.sin(angle);
     }

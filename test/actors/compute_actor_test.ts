@@ -352,6 +352,8 @@ describe("COMPUTE_ACTORS", () => {
         threads: 1,
         engine: "none",
         compile: untouched,
+        compileWithState: untouched,
+        openState: untouched,
         dispose: untouched,
       },
     };

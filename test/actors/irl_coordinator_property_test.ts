@@ -167,6 +167,7 @@ describe("evolve() over a whole run", () => {
       { iterations: 2, shards: 3, maxAttempts: 2 },
       { iterations: 1, shards: 1, maxAttempts: 1 },
       { iterations: 0, shards: 2, maxAttempts: 3 },
+      { iterations: 1, shards: 1, maxAttempts: 2, start: "tuned" },
     ];
     const undisturbed = sizes.map((size) => factsOf(undisturbedRun(size).events));
     const outcomes = sizes.map((size) => outcomeOf(undisturbedRun({ ...size, run: "another" }).events));

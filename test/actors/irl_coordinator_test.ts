@@ -54,7 +54,25 @@ describe("evolve() from one state to the next", () => {
       numSteps: 30,
       demonstrations: artifact("demonstrations"),
       tokenizer: artifact("tokenizer"),
+      base: null,
     });
+  });
+
+  it("loading + DemonstrationsLoaded of a pretrained model → tuningSupervised: the first chunk starts from it", () => {
+    const journal = given("tuningSupervised", { start: "pretrained" });
+    assert.partialDeepStrictEqual(commandsOf(journal)[0], { state: null, base: artifact("base") });
+  });
+
+  it("loading + DemonstrationsLoaded of a tuned model → evaluating: it is the policy and the reference", () => {
+    const journal = given("evaluating", { start: "tuned", iteration: 0 });
+    assert.equal(journal.events.at(-1)?.type, "DemonstrationsLoaded");
+    assert.partialDeepStrictEqual(commandsOf(journal)[0], {
+      type: "EvaluatePolicy",
+      policy: artifact("base"),
+      reference: artifact("base"),
+      reward: null,
+    });
+    assert.equal(undisturbedRun({ start: "tuned" }).events.at(-1)?.type, "RunCompleted");
   });
 
   it("tuningSupervised + a chunk: the next chunk starts from its saved state, with the same key", () => {
@@ -294,6 +312,7 @@ describe("outstanding()", () => {
     const config = simulatedConfig();
     assert.partialDeepStrictEqual(commandsOf(given("tuningSupervised"))[0], {
       model: config.model,
+      base: null,
       settings: config.supervised,
     });
     assert.partialDeepStrictEqual(commandsOf(given("generating"), 2)[0], { settings: config.generation });

@@ -21,19 +21,21 @@ export interface SimulatedSize {
   iterations?: number;
   shards?: number;
   maxAttempts?: number;
-  /** Instead of the three above. */
+  start?: RunConfig["model"]["start"];
+  /** Instead of the four above. */
   config?: RunConfig;
 }
 
 /** A configuration of a handful of training steps: 3 chunks of tuning, 2 of reward learning, 2 of policy optimisation. */
 export function simulatedConfig(
-  { iterations = 2, shards = 2, maxAttempts = 3 }: SimulatedSize = {},
+  { iterations = 2, shards = 2, maxAttempts = 3, start = "fresh" }: SimulatedSize = {},
 ): RunConfig {
   return RunConfig.parse({
     preset: "simulated",
     seed: 7,
     iterations,
     task: { demonstrations: 60, prompts: 90, evaluationPrompts: 20 },
+    model: { start },
     supervised: { epochs: 5, batchSize: 10, chunkSteps: 10 },
     generation: { shards, negatives: 2 },
     reward: { epochs: 1, batchSize: 10, chunkSteps: 6 },
@@ -75,6 +77,7 @@ export function openingEvents(size: SimulatedSize = {}): [RunEvent, RunEvent] {
         evaluation: artifact("evaluation"),
         preferences: null,
         tokenizer: artifact("tokenizer"),
+        base: config.model.start === "fresh" ? null : artifact("base"),
         numDemonstrations: numDemonstrations ?? 1,
         numPrompts: numPrompts ?? 1,
         numEvaluationPrompts: config.task.evaluationPrompts,

@@ -13,6 +13,7 @@ describe("stateDiagram()", () => {
   [*] --> idle
   state running {
     [*] --> loading
+    loading --> evaluating: DemonstrationsLoaded (tuned already)
     loading --> tuningSupervised: DemonstrationsLoaded
     tuningSupervised --> evaluating: SupervisedTuned (last chunk)
     tuningSupervised --> tuningSupervised: SupervisedTuned (chunk)

@@ -66,7 +66,7 @@ describe("irl", () => {
   it("exits 2 with one line at a mistake", async () => {
     for (
       const args of [["--preset=demmo"], ["--data=missing.jsonl"], ["--set=policy.stps=1"], [
-        "--backend=webgpu",
+        "--device=generater=0",
       ]]
     ) {
       const { code, out, err } = await call(
@@ -118,7 +118,7 @@ describe("doctor", () => {
     const { code, out } = await call("scripts/doctor.ts", "--json", "--runs-dir=.");
     assert.equal(code, 0);
     const findings = JSON.parse(out);
-    assert.match(findings.wasm, /^opens and passes its self-test \(wasm simd128, 1 thread/);
+    assert.match(findings.wasm, /^opens and passes its self-test \(wasm (simd128|relaxed-simd), 1 thread/);
     assert.match(findings.disk, /takes an event in [\d.]+ ms/);
     assert.ok(["native", "wasm"].some((name) => findings.tier.startsWith(name)));
   });

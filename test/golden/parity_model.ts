@@ -3,9 +3,10 @@
 import { join } from "node:path";
 import { keyFromSeed, normals, splitKey } from "../../src/base/random.ts";
 import { buildTokenizer } from "../../src/data/tokenizer_json.ts";
-import { loadTokenizer } from "../../src/data/word_tokenizer.ts";
+import { loadTokenizer } from "../../src/data/load_tokenizer.ts";
+import { tokenizerFiles } from "../../src/data/tokenizer_files.ts";
 import { encodeModel } from "../../src/model/checkpoint.ts";
-import { huggingFaceFiles } from "../../src/model/huggingface_folder.ts";
+import { describingFiles } from "../../src/model/huggingface_folder.ts";
 import { initialParameters, rewardFromPolicy } from "../../src/model/initial_parameters.ts";
 import type { ModelShape } from "../../src/model/model_shape.ts";
 import { normalisedReward } from "../../src/model/reward_model.ts";
@@ -42,6 +43,14 @@ export interface ParityModel {
 export function parityModel(): ParityModel {
   const tokenizer = buildTokenizer({ demonstrations: DEMONSTRATIONS, prompts: [], minCount: 1 });
   const model: ModelShape = {
+    architecture: "gpt_neox",
+    numKeyValueHeads: 2,
+    headSize: 16,
+    rotaryBase: 10_000,
+    normEpsilon: 1e-5,
+    parallelResidual: true,
+    tiedEmbeddings: true,
+    slidingWindow: null,
     vocabularySize: loadTokenizer(tokenizer).vocabularySize,
     hiddenSize: 32,
     numLayers: 2,
@@ -56,25 +65,24 @@ export function parityModel(): ParityModel {
   const noise = normals(splitKey(KEY, "noise"), flat.length);
   for (let i = 0; i < flat.length; i++) flat[i] += 0.05 * noise[i];
   const rewardModel: ModelShape = { ...model, head: "reward" };
-  const raw = rewardFromPolicy(flat, model, splitKey(KEY, "head"));
-  const reward = normalisedReward(rewardModel, raw, { scale: 0.6, shift: 0.3 });
+  const raw = rewardFromPolicy(flat, model, { key: splitKey(KEY, "head") });
+  const reward = normalisedReward(rewardModel, raw, { scale: 0.6, shift: 0.3 }).flat;
   return { tokenizer, policy: { model, flat }, reward: { model: rewardModel, flat: reward } };
 }
 
 /** The files of both folders. */
 export function parityFolders(): Record<"policy" | "reward", Record<string, Uint8Array>> {
   const { tokenizer, policy, reward } = parityModel();
-  const files = ({ model, flat }: ParityModel["policy"]) =>
-    huggingFaceFiles({
+  const files = ({ model, flat }: ParityModel["policy"]) => {
+    const texts = describingFiles({
       model,
-      weights: encodeModel(model, flat),
-      tokenizer,
-      eos: { id: 0, token: "<|endoftext|>" },
-      pad: { id: 1, token: "<|padding|>" },
-      unk: { id: 2, token: "<unk>" },
-      sampling: { temperature: 0.6, maxNewTokens: 12 },
+      tokenizer: tokenizerFiles(tokenizer),
+      sampling: { temperature: 0.6, topK: 0, topP: 1, maxNewTokens: 12 },
       card: "# Parity fixture\n",
     });
+    const encoded = Object.entries(texts).map(([name, text]) => [name, new TextEncoder().encode(text)]);
+    return { ...Object.fromEntries(encoded), "model.safetensors": encodeModel(model, flat) };
+  };
   return { policy: files(policy), reward: files(reward) };
 }
 

@@ -13,7 +13,6 @@ import {
   wholeNumber,
 } from "../../scripts/command_line.ts";
 import { irlTable } from "../../scripts/irl.ts";
-import { editDistance, nearestName } from "../../scripts/nearest_name.ts";
 
 const options = z.strictObject({
   json: flag("as JSON"),
@@ -97,14 +96,5 @@ describe("helpText()", () => {
 
   it("fits the real command into 130 columns", () => {
     for (const line of helpText(irlTable).split("\n")) assert.ok(line.length <= 130, line);
-  });
-});
-
-describe("nearestName()", () => {
-  it("finds the smallest number of changed letters", () => {
-    assert.equal(editDistance("kitten", "sitting"), 3); // k→s, e→i, +g
-    assert.equal(editDistance("", "abc"), 3);
-    assert.equal(nearestName("prset", ["seed", "preset", "resume"]), "preset");
-    assert.equal(nearestName("x", []), undefined);
   });
 });

@@ -40,7 +40,7 @@ describe("deno task export", () => {
       const { policy, reward } = parityModel();
       const opened = await openModels({ model: "out", ...world });
       assert.deepEqual([opened.policy, opened.reward], [policy, reward]);
-      assert.deepEqual(opened.sampling, { temperature: 0.6, maxNewTokens: 32 });
+      assert.deepEqual(opened.sampling, { temperature: 0.6, topK: 0, topP: 1, maxNewTokens: 32 });
       const alone = await openModels({ model: "out/reward", ...world });
       assert.deepEqual([alone.policy, alone.reward], [undefined, reward]);
     }));

@@ -65,13 +65,13 @@ describe("resolveConfig()", () => {
     [
       "a wrong type",
       { set: ["policy.steps=many"] },
-      /Correct policy\.steps \(updates per iteration\): .*number/,
+      /Correct policy\.steps \(steps per iteration; .*\): .*number/,
     ],
     ["a wrong choice", { set: ["reward.kind=best"] }, /Correct reward\.kind .*"residual"/],
     [
       "a switch that is not built",
       { set: ["reward.kind=summed"] },
-      /Set reward\.kind to "residual": "summed" is not built/,
+      /Set reward\.kind to "residual" or "newest" or "warm": "summed" is not built/,
     ],
     [
       "heads that do not divide the width",

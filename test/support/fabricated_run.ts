@@ -181,6 +181,7 @@ function loadedData(config: RunConfig, ownData: boolean): EventData<"Demonstrati
     evaluation: fabricatedDigest("evaluation"),
     preferences: ownData ? fabricatedDigest("preferences") : null,
     tokenizer: fabricatedDigest("tokenizer"),
+    base: null,
     numDemonstrations,
     numPrompts: config.task.prompts ?? numDemonstrations,
     numEvaluationPrompts: config.task.evaluationPrompts,

@@ -14,7 +14,8 @@ import { keyFromSeed, splitKey } from "../../src/base/random.ts";
 import type { Tier } from "../../src/compute/tier.ts";
 import type { Demonstration } from "../../src/data/rows.ts";
 import { buildTokenizer } from "../../src/data/tokenizer_json.ts";
-import { loadTokenizer, type WordTokenizer } from "../../src/data/word_tokenizer.ts";
+import { loadTokenizer } from "../../src/data/load_tokenizer.ts";
+import type { Tokenizer } from "../../src/data/tokenizer.ts";
 import type { StepPorts } from "../../src/irl/step_ports.ts";
 import { encodeModel, encodeTrainingState, modelShape } from "../../src/model/checkpoint.ts";
 import { initialParameters } from "../../src/model/initial_parameters.ts";
@@ -50,7 +51,7 @@ const CONFIG = RunConfig.parse({
 export interface StepFixture {
   ports: StepPorts & { progressed: Progress[] };
   config: RunConfig;
-  tokenizer: WordTokenizer;
+  tokenizer: Tokenizer;
   policyShape: ModelShape;
   rewardShape: ModelShape;
   /** Digests of artifacts that commands name. */
@@ -117,7 +118,9 @@ export async function stepFixture(tier: Tier): Promise<StepFixture> {
         ...chunk(6),
         demonstrations: stored.demonstrations,
         model: CONFIG.model,
+        base: null,
         settings: CONFIG.supervised,
+        lora: CONFIG.lora,
         ...change,
       }),
     sampleGenerations: (change) =>
@@ -141,6 +144,7 @@ export async function stepFixture(tier: Tier): Promise<StepFixture> {
         policy: stored.policy,
         previousReward: null,
         settings: CONFIG.reward,
+        lora: CONFIG.lora,
         ...change,
       }),
     optimisePolicy: (change) =>
@@ -154,6 +158,7 @@ export async function stepFixture(tier: Tier): Promise<StepFixture> {
         reward: stored.reward,
         prompts: stored.prompts,
         settings: CONFIG.policy,
+        lora: CONFIG.lora,
         ...change,
       }),
     evaluatePolicy: (change) =>

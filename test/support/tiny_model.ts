@@ -4,6 +4,14 @@ import type { ModelShape } from "../../src/model/model_shape.ts";
 import { numParameters, parameterLayout } from "../../src/model/model_shape.ts";
 
 export const TINY_SHAPE: ModelShape = {
+  architecture: "gpt_neox",
+  numKeyValueHeads: 2,
+  headSize: 8,
+  rotaryBase: 10_000,
+  normEpsilon: 1e-5,
+  parallelResidual: true,
+  tiedEmbeddings: true,
+  slidingWindow: null,
   vocabularySize: 9,
   hiddenSize: 16,
   numLayers: 2,

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { findTensorflow, whyNoTensorflow } from "../../../scripts/fetch/tensorflow.ts";
+import { GPU_PARTS, gpuCacheFolder } from "../../../scripts/fetch/tensorflow_gpu.ts";
 import { ConfigError } from "../../../src/base/errors.ts";
 import { libraryFiles } from "../../../src/compute/native_library.ts";
 
@@ -33,10 +34,25 @@ describe("findTensorflow()", () => {
     assert.deepEqual(findTensorflow({ TF_LIB_DIR: named }, cache), {
       directory: named,
       source: "libtensorflow from TF_LIB_DIR",
+      mayUseGpu: true,
     });
     assert.deepEqual(findTensorflow({}, cache), {
       directory: inCache,
       source: "libtensorflow 2.21.0 from the cache",
+      mayUseGpu: false,
+    });
+  });
+
+  it("prefers the build for GPUs in the cache when all of its parts are there", async () => {
+    const cache = join(folder, "cache"), inCache = await libraries(cached);
+    const [last, ...others] = GPU_PARTS.map(({ folder }) => join(gpuCacheFolder(cache), folder)).reverse();
+    for (const part of others) await Deno.mkdir(part, { recursive: true });
+    assert.equal(findTensorflow({}, cache)?.directory, inCache);
+    await Deno.mkdir(last, { recursive: true });
+    assert.deepEqual(findTensorflow({}, cache), {
+      directory: join(gpuCacheFolder(cache), "tensorflow"),
+      source: "libtensorflow 2.21.0 for GPUs from the cache",
+      mayUseGpu: true,
     });
   });
 
@@ -51,7 +67,9 @@ describe("findTensorflow()", () => {
 
 describe("whyNoTensorflow()", () => {
   it("gives a reason for platforms without a pinned wheel", () => {
-    assert.equal(whyNoTensorflow("linux-x86_64"), undefined);
-    assert.equal(whyNoTensorflow("darwin-aarch64"), "no libtensorflow is pinned for darwin-aarch64");
+    for (const pinned of ["linux-x86_64", "linux-aarch64", "darwin-aarch64"]) {
+      assert.equal(whyNoTensorflow(pinned), undefined);
+    }
+    assert.equal(whyNoTensorflow("darwin-x86_64"), "no libtensorflow is pinned for darwin-x86_64");
   });
 });

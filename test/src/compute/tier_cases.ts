@@ -99,7 +99,12 @@ const operationCases: TierCase[] = [
   },
   {
     name: "layer norm",
-    compute: () => withGradients(layerNorm, [made([9, 12], 5), made([12], 7), made([12], 11)]),
+    compute: () =>
+      withGradients((x, scale, shift) => layerNorm(x, scale, shift), [
+        made([9, 12], 5),
+        made([12], 7),
+        made([12], 11),
+      ]),
   },
   { name: "GELU with the error function", compute: () => withGradients(gelu, [tf.mul(made([40, 9], 5), 6)]) },
   {
@@ -289,6 +294,14 @@ const operationCases: TierCase[] = [
 ];
 
 const model: ModelShape = {
+  architecture: "gpt_neox",
+  numKeyValueHeads: 2,
+  headSize: 8,
+  rotaryBase: 10_000,
+  normEpsilon: 1e-5,
+  parallelResidual: true,
+  tiedEmbeddings: true,
+  slidingWindow: null,
   vocabularySize: 19,
   hiddenSize: 16,
   numLayers: 2,

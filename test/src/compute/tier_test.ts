@@ -38,7 +38,6 @@ describe("openTier()", () => {
   });
 
   it("throws ConfigError for what the user can change", async () => {
-    await assert.rejects(openTier({ name: "webgpu", threads: 1 }), ConfigError);
     await assert.rejects(openTier({ name: "native", threads: 1 }), /Name the folder of libtensorflow/);
     await assert.rejects(openTier({ name: "cpu", threads: 0 }), /whole number of threads from 1, got 0/);
     await assert.rejects(openTier({ name: "cpu", threads: 1.5 }), ConfigError);

@@ -9,6 +9,7 @@ import { compileOnce } from "../../../src/compute/compile_once.ts";
 import type { TensorFunction, TensorSpec } from "../../../src/compute/tier.ts";
 import { adamWStep } from "../../../src/math/adamw.ts";
 import { policyLogProbabilities } from "../../../src/model/policy_model.ts";
+import { stateContract } from "./state_contract.ts";
 import { nativeSkip, useNativeTier } from "../../support/native_tier.ts";
 import { PAD, TINY_SHAPE, tinyParameters } from "../../support/tiny_model.ts";
 
@@ -311,6 +312,41 @@ describe(`loop() and writeSlice()${skip ? ` (skipped: ${skip})` : ""}`, () => {
       assert.deepEqual(alive(), before);
     },
   );
+});
+
+describe(`compileWithState() of variant "xla"${skip ? ` (skipped: ${skip})` : ""}`, () => {
+  const native = useNativeTier();
+  stateContract(native, skip);
+
+  it("traces once, changes the variables in one operation, and leaves no handle", { skip }, async () => {
+    let runs = 0;
+    const before = alive();
+    const step = native.tier.compileWithState("once", (a, x) => {
+      runs++;
+      return [tf.add(a, x), tf.sum(a)];
+    }, { state: [three], args: [three] });
+    const state = native.tier.openState([uploaded([1, 2, 3])]), x = uploaded([1, 1, 1]);
+    tf.dispose(step(state, x));
+    const names = await operationsDuring(() => {
+      for (let i = 0; i < 3; i++) tf.dispose(step(state, x));
+    });
+    assert.deepEqual([runs, names.length, new Set(names).size], [1, 3, 1]);
+    state.dispose();
+    x.dispose();
+    assert.deepEqual(alive(), before);
+  });
+
+  it("refuses to be part of another compiled function, and to do nothing", { skip }, () => {
+    const { tier } = native, state = tier.openState([uploaded([1, 2, 3])]), x = uploaded([1, 1, 1]);
+    const specs = { state: [three], args: [] };
+    const inner = tier.compileWithState("inner", (a) => [tf.add(a, 1)], specs);
+    const outer = tier.compile("outer", (y) => [y, ...inner(state)], [three]);
+    assert.throws(() => outer(x), /Call "inner" outside of compiled functions: it changes a state/);
+    const idle = tier.compileWithState("idle", (a) => [a], specs);
+    assert.throws(() => idle(state), /Return a tensor from "idle"/);
+    state.dispose();
+    x.dispose();
+  });
 });
 
 describe("compileOnce()", () => {

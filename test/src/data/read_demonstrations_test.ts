@@ -1,6 +1,7 @@
 // The shapes in which demonstrations come, and the errors of rows that have another one.
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
+import type { Conversation } from "../../../src/data/chat_messages.ts";
 import { parseDemonstrations } from "../../../src/data/read_demonstrations.ts";
 
 const parse = (rows: unknown[], fields?: { prompt?: string; completion?: string }) =>
@@ -39,6 +40,28 @@ describe("parseDemonstrations()", () => {
     assert.deepEqual(parse([{ messages }]), [{ prompt: "system: Be short\nuser: Hello", completion: "Hi" }]);
   });
 
+  it("takes messages for prompt and completion, and a conversation beside its first prompt", () => {
+    const prompt = [{ role: "user", content: "Hello" }], completion = [{ role: "assistant", content: "Hi" }];
+    const wanted = [{ prompt: "Hello", completion: "Hi" }];
+    assert.deepEqual(parse([{ prompt, completion }]), wanted);
+    assert.deepEqual(parse([{ q: prompt, a: completion }], { prompt: "q", completion: "a" }), wanted);
+    assert.deepEqual(parse([{ prompt: "Hello", messages: [...prompt, ...completion] }]), wanted);
+  });
+
+  it("follows the chat format that it is given", () => {
+    const chat = {
+      prompt: () => "p",
+      demonstration: ({ prompt, answer }: Conversation) => ({
+        prompt: `${prompt.length} before`,
+        completion: `${answer.length} behind`,
+      }),
+    };
+    const messages = [{ role: "user", content: "u" }, { role: "assistant", content: "a" }];
+    assert.deepEqual(parseDemonstrations(JSON.stringify({ messages }), { file: "d.jsonl", chat }), [
+      { prompt: "1 before", completion: "1 behind" },
+    ]);
+  });
+
   const refused: [name: string, row: unknown, message: RegExp][] = [
     [
       "a missing field, with the fields there are",
@@ -73,6 +96,17 @@ describe("parseDemonstrations()", () => {
       { messages: [{ role: "assistant", content: "a" }] },
       /to at least one earlier message/,
     ],
+    [
+      "a completion that is a text to messages",
+      { prompt: [{ role: "user", content: "u" }], completion: "c" },
+      /Make "completion" a list of \{role, content\}, as "prompt" is one: it is a text/,
+    ],
+    [
+      "messages without a completion",
+      { prompt: [{ role: "user", content: "u" }] },
+      /Add the field "completion"/,
+    ],
+    ["a conversation without a message", { messages: [] }, /Fill in "messages" or remove the row/],
     ["a message without a role", { messages: [{ content: "a" }] }, /Add the field "role"/],
     ["a message that is no object", { messages: ["a"] }, /one is a text/],
   ];

@@ -15,6 +15,21 @@ describe("parsePreferences()", () => {
     });
   });
 
+  const turn = (role: string, content: string) => ({ role, content });
+  const hello = turn("user", "Hello"), hi = turn("assistant", "Hi"), no = turn("assistant", "No");
+  const wanted = { pairs: [{ prompt: "Hello", chosen: "Hi", rejected: "No" }], skippedLines: [] };
+
+  it("reads messages as answers to those of the prompt", () => {
+    const row = { prompt: [hello], chosen: [hi], rejected: [no] };
+    assert.deepEqual(parsePreferences(text([row]), { file: "f" }), wanted);
+  });
+
+  it("takes what two conversations share for the prompt, with the prompt's text beside them or without", () => {
+    const row = { chosen: [hello, hi], rejected: [hello, no] };
+    assert.deepEqual(parsePreferences(text([row]), { file: "f" }), wanted);
+    assert.deepEqual(parsePreferences(text([{ ...row, prompt: "Hello" }]), { file: "f" }), wanted);
+  });
+
   const invalid: [name: string, row: unknown, message: RegExp][] = [
     [
       "a chosen text that is a boolean",
@@ -23,6 +38,9 @@ describe("parsePreferences()", () => {
     ],
     ["an empty rejected text", { ...good, rejected: "" }, /Fill in "rejected" or remove the row/],
     ["a missing field", { prompt: "p", chosen: "c" }, /Add the field "rejected"/],
+    ["conversations that share nothing", { chosen: [hello, hi], rejected: [no] }, /to the same messages/],
+    ["equal conversations", { chosen: [hello, hi], rejected: [hello, hi] }, /two assistant's answers/],
+    ["messages against a text", { ...good, chosen: [hi] }, /Make "rejected" a list of \{role, content\}/],
     ["a subset that is no text", { ...good, subset: 4 }, /Make "subset" a text: it is a number/],
   ];
   for (const [name, row, message] of invalid) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { canonicalJson } from "../../../src/base/canonical.ts";
 import { ConfigError } from "../../../src/base/errors.ts";
 import { buildTokenizer } from "../../../src/data/tokenizer_json.ts";
-import { loadTokenizer } from "../../../src/data/word_tokenizer.ts";
+import { loadTokenizer } from "../../../src/data/load_tokenizer.ts";
 
 const row = (prompt: string, completion: string) => ({ prompt, completion });
 const demonstrations = [

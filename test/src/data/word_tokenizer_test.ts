@@ -4,7 +4,7 @@ import fc from "fast-check";
 import assert from "node:assert/strict";
 import { SchemaError } from "../../../src/base/errors.ts";
 import { buildTokenizer } from "../../../src/data/tokenizer_json.ts";
-import { loadTokenizer } from "../../../src/data/word_tokenizer.ts";
+import { loadTokenizer } from "../../../src/data/load_tokenizer.ts";
 import parity from "../../golden/tokenizer_parity.json" with { type: "json" };
 
 const [slots, plain] = parity.tokenizers.map(({ tokenizer }) => loadTokenizer(tokenizer));

@@ -11,6 +11,7 @@ import {
 import { type ModelShape, numParameters, parameterLayout } from "../../../src/model/model_shape.ts";
 import { decodeSafetensors, encodeSafetensors, type StoredTensor } from "../../../src/model/safetensors.ts";
 import { TINY_SHAPE, tinyParameters } from "../../support/tiny_model.ts";
+import { TINY_SHAPES } from "../../support/tiny_shapes.ts";
 
 const FINAL_NORM = "gpt_neox.final_layer_norm.weight";
 
@@ -29,10 +30,17 @@ function refuses(bytes: Uint8Array, message: RegExp): void {
 }
 
 describe("encodeModel()", () => {
-  it("is undone by decodeModel(), for a policy and for a reward", () => {
-    for (const head of ["policy", "reward"] as const) {
-      const model: ModelShape = { ...TINY_SHAPE, head }, flat = tinyParameters(model);
-      assert.deepEqual(decodeModel(encodeModel(model, flat), "file"), { model, flat });
+  it("is undone by decodeModel(), for every architecture, a policy and a reward", () => {
+    for (const shape of Object.values(TINY_SHAPES)) {
+      for (
+        const change of [{ head: "policy" }, { head: "reward" }, {
+          head: "reward",
+          rewardShift: 0.5,
+        }] as const
+      ) {
+        const model: ModelShape = { ...shape, ...change }, flat = tinyParameters(model);
+        assert.deepEqual(decodeModel(encodeModel(model, flat), "file"), { model, flat });
+      }
     }
   });
 
@@ -48,22 +56,33 @@ describe("decodeModel()", () => {
   it("names file and tensor when one is missing, extra or of another shape", () => {
     refuses(
       changed((tensors) => delete tensors[FINAL_NORM]),
-      /^sha256:ab: lacks tensor "gpt_neox\.final_layer_norm\.weight" \[16\]/,
+      /^sha256:ab: Use weights .*: tensor "gpt_neox\.final_layer_norm\.weight" \[16\] is missing$/,
     );
     refuses(
-      changed((tensors) => tensors["embed_out.weight"] = { shape: [1], data: Float32Array.of(1) }),
-      /^sha256:ab: has unknown tensors: embed_out\.weight/,
+      changed((tensors) => tensors["other.weight"] = { shape: [1], data: Float32Array.of(1) }),
+      /^sha256:ab: Use weights .*: it describes no tensor "other\.weight"$/,
     );
     refuses(
       changed((tensors) => tensors[FINAL_NORM] = { shape: [4, 4], data: tensors[FINAL_NORM].data }),
-      /tensor "gpt_neox\.final_layer_norm\.weight" must be \[16\], got \[4,4\]/,
+      /tensor "gpt_neox\.final_layer_norm\.weight" must be \[16\], is \[4,4\]/,
+    );
+    refuses(
+      changed((tensors) => tensors["embed_out.weight"] = tensors["gpt_neox.embed_in.weight"]),
+      /tensor "embed_out\.weight" stands beside the embedding it is tied to/,
     );
   });
 
-  it("refuses a file of something else", () => {
-    refuses(encodeSafetensors({ x: { shape: [1], data: Float32Array.of(1) } }), /not a GPT-NeoX model/);
+  it("refuses a file of something else, and a shape that is none", () => {
     const { tensors } = decodeSafetensors(encodeModel(TINY_SHAPE, tinyParameters()), "file");
-    refuses(encodeSafetensors(tensors, { format: "pt" }), /lacks "head" in its metadata/);
+    refuses(
+      encodeSafetensors(tensors, { format: "pt" }),
+      /a model that this program wrote: "shape" is missing/,
+    );
+    refuses(encodeSafetensors(tensors, { shape: "{" }), /"shape" in its metadata is no JSON/);
+    const wrong = JSON.stringify({ ...TINY_SHAPE, numHeads: "two" });
+    refuses(encodeSafetensors(tensors, { shape: wrong }), /"shape\.numHeads" in its metadata: /);
+    const more = JSON.stringify({ ...TINY_SHAPE, numExperts: 8 });
+    refuses(encodeSafetensors(tensors, { shape: more }), /"shape" in its metadata: .*numExperts/);
   });
 });
 
@@ -72,17 +91,22 @@ describe("encodeTrainingState()", () => {
   const state = { parameters: vector(1), firstMoment: vector(2), secondMoment: vector(3), step: 41 };
 
   it("is undone by decodeTrainingState()", () => {
-    assert.deepEqual(decodeTrainingState(encodeTrainingState(TINY_SHAPE, state), TINY_SHAPE, "file"), state);
+    assert.deepEqual(decodeTrainingState(encodeTrainingState(TINY_SHAPE, state), size, "file"), state);
   });
 
   it("is refused for another model, and without a moment", () => {
-    const bytes = encodeTrainingState(TINY_SHAPE, state), other = { ...TINY_SHAPE, numLayers: 3 };
+    const bytes = encodeTrainingState(TINY_SHAPE, state);
     assert.throws(
-      () => decodeTrainingState(bytes, other, "file"),
+      () => decodeTrainingState(bytes, size + 1, "file"),
       /^SchemaError: file: .*"parameters" is missing or of another length/,
     );
     const model = encodeModel(TINY_SHAPE, tinyParameters());
-    assert.throws(() => decodeTrainingState(model, TINY_SHAPE, "file"), /"parameters" is missing/);
+    assert.throws(() => decodeTrainingState(model, size, "file"), /"parameters" is missing/);
+    const { tensors } = decodeSafetensors(bytes, "file");
+    assert.throws(
+      () => decodeTrainingState(encodeSafetensors(tensors, { step: "soon" }), size, "file"),
+      /^SchemaError: file: .*its "step" is soon/,
+    );
   });
 });
 

@@ -4,8 +4,10 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe, it } from "@std/testing/bdd";
 import { keyFromSeed, splitKey, uniforms } from "../../../src/base/random.ts";
 import type { Tier } from "../../../src/compute/tier.ts";
-import { generate, type Generation, inverseDraw, type SamplingOptions } from "../../../src/model/generate.ts";
-import { causalPlan, hiddenStates, namedParameters, tiedLogits } from "../../../src/model/gpt_neox.ts";
+import { leastKept } from "../../../src/model/filtered_draw.ts";
+import { generate, type Generation, type SamplingOptions } from "../../../src/model/generate.ts";
+import { inverseDraw } from "../../../src/model/inverse_draw.ts";
+import { causalPlan, hiddenStates, namedParameters, outputLogits } from "../../../src/model/transformer.ts";
 import { allowedLogits, policyLogProbabilities } from "../../../src/model/policy_model.ts";
 import { sequenceBatch } from "../../../src/model/sequence_batch.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
@@ -46,7 +48,7 @@ function nextLogits(sequence: readonly number[]): Float32Array {
       tokens,
       plan: causalPlan(TINY_SHAPE, sequence.length),
     });
-    const last = tf.slice(tiedLogits(parameters, hidden), [sequence.length - 1, 0], [1, -1]);
+    const last = tf.slice(outputLogits(TINY_SHAPE, parameters, hidden), [sequence.length - 1, 0], [1, -1]);
     return Float32Array.from(allowedLogits(last, { temperature: 1, forbidden: FORBIDDEN }).dataSync());
   });
 }
@@ -120,9 +122,41 @@ describe("generate()", () => {
     assert.ok(many.some(({ finished }) => finished) && many.some(({ finished }) => !finished));
   });
 
+  it("draws the likeliest token with topK 1, and what it draws anyway with filters that keep all", async () => {
+    const greedy = await sample(PROMPTS, { temperature: "greedy" });
+    const first = await sample(PROMPTS, { topK: 1 });
+    assert.deepEqual(first.map(({ tokens }) => tokens), greedy.map(({ tokens }) => tokens));
+    assert.deepEqual(await sample(PROMPTS, { topK: 9, topP: 1 }), await sample(PROMPTS));
+  });
+
+  it("draws only what top-k and top-p keep of the whole forward pass, with the log-probability of all tokens", async () => {
+    const filter = { topK: 4, topP: 0.7 }, temperature = 0.8, maxNewTokens = 6;
+    const generations = await sample(PROMPTS, { ...filter, temperature, maxNewTokens });
+    generations.forEach(({ tokens, logProbability }, row) => {
+      let total = 0;
+      tokens.forEach((token, t) => {
+        const logits = nextLogits([...PROMPTS[row], ...tokens.slice(0, t)]);
+        const weights = logits.map((logit) => Math.exp(logit / temperature));
+        assert.ok(weights[token] >= leastKept(weights, filter), `row ${row}, token ${t}`);
+        total += Math.log(weights[token] / weights.reduce((a, b) => a + b));
+      });
+      assert.ok(Math.abs(logProbability - total) < 1e-4, `${logProbability} instead of ${total}`);
+    });
+  });
+
+  it("refuses settings and lengths that make no sense, by name and number", async () => {
+    await assert.rejects(sample(PROMPTS, { topK: -1 }), /Give topK a whole number, .* got -1/);
+    await assert.rejects(sample(PROMPTS, { topP: 0 }), /Give topP a number above 0 and up to 1, got 0/);
+    await assert.rejects(
+      sample([[3, 4]], { maxNewTokens: 31 }),
+      /Shorten the text to 32 tokens: prompt 0 with its new tokens has 33, the model has 32 positions/,
+    );
+  });
+
   it("frees every tensor, also when it throws", async () => {
     const before = tf.memory().numTensors;
     await sample(PROMPTS);
+    await sample(PROMPTS, { topP: 0.5 });
     assert.equal(tf.memory().numTensors, before);
     await assert.rejects(sample([[3], []]), /a prompt has no token/);
     assert.equal(tf.memory().numTensors, before);

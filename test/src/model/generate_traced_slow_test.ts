@@ -8,6 +8,7 @@ import type { Tier } from "../../../src/compute/tier.ts";
 import { sequenceScoring } from "../../../src/irl/compiled_scores.ts";
 import { generate, type Generation, type SamplingOptions } from "../../../src/model/generate.ts";
 import { sequenceBatch } from "../../../src/model/sequence_batch.ts";
+import type { ModelShape } from "../../../src/model/model_shape.ts";
 import { drawByInverse } from "../../../src/model/traced_draw.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
 import { nativeSkip, useNativeTier } from "../../support/native_tier.ts";
@@ -20,11 +21,13 @@ describe(`generate() as one program${skip ? ` (skipped: ${skip})` : ""}`, () => 
   const native = useNativeTier();
   const sampleOn = async (
     tier: Tier,
-    { prompts = PROMPTS, ...options }: Partial<SamplingOptions> & { prompts?: number[][] },
+    { prompts = PROMPTS, model = TINY_SHAPE, ...options }:
+      & Partial<SamplingOptions>
+      & { prompts?: number[][]; model?: ModelShape },
   ): Promise<Generation[]> => {
-    const flat = tf.tensor1d(tinyParameters());
+    const flat = tf.tensor1d(tinyParameters(model));
     try {
-      return await generate(TINY_SHAPE, flat, {
+      return await generate(model, flat, {
         tier,
         prompts,
         key: keyFromSeed(1),
@@ -84,6 +87,20 @@ describe(`generate() as one program${skip ? ` (skipped: ${skip})` : ""}`, () => 
     const greedy = await sample({ temperature: "greedy" });
     assertAlike(greedy, await plainly({ temperature: "greedy" }));
     assert.ok(greedy.every(({ logProbability }) => logProbability === 0));
+  });
+
+  it("draws through top-k and top-p what it draws without compilation, from few tokens and from many", {
+    skip,
+  }, async () => {
+    for (const filter of [{ topK: 3 }, { topK: 5, topP: 0.8 }]) {
+      assertAlike(await sample(filter), await plainly(filter));
+    }
+    // 70 blocks, of which a program for k up to 64 keeps 64.
+    const model = { ...TINY_SHAPE, vocabularySize: 4450 };
+    for (const filter of [{ topK: 50, topP: 0.9 }, { topK: 20, topP: 0.9 }, { topP: 0.9 }]) {
+      const options = { ...filter, model, temperature: 1.5, maxNewTokens: 8 };
+      assertAlike(await sample(options), await plainly(options));
+    }
   });
 
   it("runs a prompt once for all its samples, with the same result", { skip }, async () => {

@@ -3,21 +3,21 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import { describe, it } from "@std/testing/bdd";
 import { SchemaError } from "../../../src/base/errors.ts";
-import { loadTokenizer } from "../../../src/data/word_tokenizer.ts";
+import { loadTokenizer } from "../../../src/data/load_tokenizer.ts";
 import { scoreSequences } from "../../../src/irl/learn_reward.ts";
 import { forbiddenTokens } from "../../../src/irl/sample_generations.ts";
 import { continuationLogProbabilities } from "../../../src/irl/score_policy.ts";
 import { generate } from "../../../src/model/generate.ts";
-import { causalPlan, hiddenStates, namedParameters, tiedLogits } from "../../../src/model/gpt_neox.ts";
-import {
-  huggingFaceFiles,
-  readHuggingFaceModel,
-  readModelConfig,
-} from "../../../src/model/huggingface_folder.ts";
-import { parameterLayout } from "../../../src/model/model_shape.ts";
+import { causalPlan, hiddenStates, namedParameters, outputLogits } from "../../../src/model/transformer.ts";
+import { readModelFolder, writeModelFolder } from "../../../src/model/huggingface_folder.ts";
+import { readModelConfig } from "../../../src/model/read_model_config.ts";
+import { roundFloats } from "../../../src/model/stored_floats.ts";
 import parity from "../../golden/huggingface_parity.json" with { type: "json" };
 import { PARITY_TEXTS, parityFolders, parityModel } from "../../golden/parity_model.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
+import { memoryFolder } from "../../support/memory_folder.ts";
+import { tinyParameters } from "../../support/tiny_model.ts";
+import { TINY_SHAPES } from "../../support/tiny_shapes.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
@@ -43,12 +43,16 @@ describe("Hugging Face parity (transformers read our folders)", () => {
     assert.deepEqual(known.map((ids) => tokenizer.decode(ids)), parity.decoded);
   });
 
-  it("tiedLogits() equal AutoModelForCausalLM's logits within 1e-4", () => {
+  it("outputLogits() equal AutoModelForCausalLM's logits within 1e-4", () => {
     const [first] = parity.sequences;
     const logits = tf.tidy(() => {
       const parameters = namedParameters(policy.model, tf.tensor1d(policy.flat));
       const tokens = tf.tensor2d([first], undefined, "int32"), plan = causalPlan(policy.model, first.length);
-      return tiedLogits(parameters, hiddenStates(policy.model, parameters, { tokens, plan }).hidden)
+      return outputLogits(
+        policy.model,
+        parameters,
+        hiddenStates(policy.model, parameters, { tokens, plan }).hidden,
+      )
         .dataSync();
     });
     near(logits, parity.firstLogits);
@@ -105,84 +109,85 @@ describe("Hugging Face parity (transformers read our folders)", () => {
   });
 });
 
-describe("huggingFaceFiles()", () => {
+describe("describingFiles()", () => {
+  const { policy, reward } = parityFolders();
+  const json = (bytes: Uint8Array) => JSON.parse(text(bytes));
+
   it("writes equal bytes for equal models", () => {
-    assert.deepEqual(parityFolders(), parityFolders());
+    assert.deepEqual(parityFolders(), { policy, reward });
   });
 
-  it("is undone by readHuggingFaceModel()", () => {
-    const { policy, reward } = parityModel(), folders = parityFolders();
-    for (const [head, wanted] of Object.entries({ policy, reward })) {
-      const files = folders[head === "policy" ? "policy" : "reward"];
-      const read = readHuggingFaceModel({
-        config: text(files["config.json"]),
-        weights: files["model.safetensors"],
-      }, "folder");
-      assert.deepEqual(read, wanted);
-    }
-  });
-
-  it("names padding and end apart, and gives a reward one label", () => {
-    const { policy, reward } = parityFolders();
-    const config = JSON.parse(text(reward["config.json"]));
-    assert.deepEqual([config.num_labels, config.pad_token_id, config.eos_token_id], [1, 1, 0]);
-    assert.deepEqual(Object.keys(config.id2label), ["0"]);
-    assert.equal(JSON.parse(text(policy["config.json"])).tie_word_embeddings, true);
+  it("says how a policy draws texts, and what it never draws; a reward has no such file", () => {
+    const config = json(policy["generation_config.json"]);
+    assert.deepEqual([config.temperature, config.top_k, config.suppress_tokens], [0.6, 0, [1, 2]]);
     assert.equal(reward["generation_config.json"], undefined);
   });
 
-  it("writes a rotary share that gives an even number of features, as ours does", () => {
-    const { policy } = parityModel();
-    // A head of 12 features: a quarter is 3, of which our model rotates 2.
-    const model = { ...policy.model, hiddenSize: 24, rotaryShare: 0.25 };
-    const unused = {
-      weights: new Uint8Array(),
-      tokenizer: "",
-      card: "",
-      sampling: { temperature: 1, maxNewTokens: 1 },
-    };
-    const token = { id: 0, token: "" };
-    const files = huggingFaceFiles({ ...unused, model, eos: token, pad: token, unk: token });
-    assert.equal(JSON.parse(text(files["config.json"])).rotary_pct * 12, 2);
+  it("pads a policy's prompts in front, a reward's texts behind", () => {
+    const sides = [policy, reward].map((files) => json(files["tokenizer_config.json"]).padding_side);
+    assert.deepEqual(sides, ["left", "right"]);
   });
 });
 
-describe("readModelConfig()", () => {
-  const config = JSON.parse(text(parityFolders().policy["config.json"]));
-  const refusal = (change: Record<string, unknown>) => () =>
-    readModelConfig(JSON.stringify({ ...config, ...change }), "m/config.json");
+describe("readModelFolder()", () => {
+  const model = TINY_SHAPES.mistral, flat = tinyParameters(model);
+  const source = {
+    model,
+    tokenizer: { tokenizerJson: "{}", tokenizerConfig: {}, eos: { id: 0 }, pad: { id: 1 }, suppressed: [1] },
+    sampling: { temperature: 0.5, topK: 50, topP: 0.9, maxNewTokens: 7 },
+    card: "# Model\n",
+  };
 
-  it("refuses what this transformer would compute otherwise, by name", () => {
-    const cases: [Record<string, unknown>, RegExp][] = [
-      [{ model_type: "llama" }, /m\/config\.json: .*"model_type" must be "gpt_neox", is "llama"/],
-      [{ architectures: ["GPTNeoXForTokenClassification"] }, /"architectures"/],
-      [{ hidden_act: "gelu_new" }, /"hidden_act"/],
-      [{ use_parallel_residual: false }, /"use_parallel_residual"/],
-      [{ tie_word_embeddings: false }, /"tie_word_embeddings"/],
-      [{ layer_norm_eps: 1e-6 }, /"layer_norm_eps"/],
-      [{ rope_parameters: { rope_type: "linear", rope_theta: 10000 } }, /"rope_type"/],
-      [{ num_hidden_layers: "two" }, /"num_hidden_layers"/],
-    ];
-    for (const [change, message] of cases) {
-      assert.throws(refusal(change), (error) => error instanceof SchemaError && message.test(error.message));
+  it("undoes writeModelFolder(), in one file or in shards", async () => {
+    for (const maxShardBytes of [5e9, 4000]) {
+      const folder = memoryFolder();
+      const names = await writeModelFolder(folder, { ...source, flat }, { maxShardBytes });
+      assert.deepEqual(names.toSorted(), [...folder.files.keys()].toSorted());
+      const read = await readModelFolder(folder);
+      assert.deepEqual([read?.model, read?.flat], [model, flat]);
+      const { temperature, topK, topP, maxNewTokens, padId } = read?.generation ?? {};
+      assert.deepEqual([temperature, topK, topP, maxNewTokens, padId], [0.5, 50, 0.9, 7, 1]);
+      assert.equal(folder.numOpen, 0);
     }
   });
 
-  it("refuses a file that is not JSON, or no object", () => {
-    assert.throws(
-      () => readModelConfig("{", "config.json"),
-      /config\.json: Write the file again: it is not JSON/,
-    );
-    assert.throws(() => readModelConfig("[]", "config.json"), /it is no JSON object/);
+  it("rounds weights to the type that config.json names", async () => {
+    const folder = memoryFolder(), rounded = flat.slice();
+    roundFloats(rounded, "BF16");
+    await writeModelFolder(folder, { ...source, flat, type: "BF16" });
+    assert.deepEqual((await readModelFolder(folder))?.flat, rounded);
+    assert.equal(JSON.parse(text(folder.files.get("config.json") ?? new Uint8Array())).dtype, "bfloat16");
   });
 
-  it("leaves a weight that the configuration does not describe to an error with its name", () => {
-    const files = parityFolders().policy;
-    const more = JSON.stringify({ ...config, num_hidden_layers: 3 });
-    assert.throws(
-      () => readHuggingFaceModel({ config: more, weights: files["model.safetensors"] }, "m"),
-      /m\/model\.safetensors: lacks tensor "gpt_neox\.layers\.2\.input_layernorm\.weight" \[32\]/,
+  it("finds no model where there is no config.json, and no generation_config.json where there is none", async () => {
+    assert.equal(await readModelFolder(memoryFolder()), undefined);
+    const folder = memoryFolder();
+    await writeModelFolder(folder, { ...source, flat });
+    folder.files.delete("generation_config.json");
+    assert.equal((await readModelFolder(folder))?.generation, null);
+  });
+
+  it("names file and tensor of a weight that config.json does not describe", async () => {
+    const folder = memoryFolder({}, "m");
+    await writeModelFolder(folder, { ...source, flat });
+    const config = JSON.parse(text(folder.files.get("config.json") ?? new Uint8Array()));
+    const change = (fields: Record<string, unknown>) =>
+      folder.files.set("config.json", new TextEncoder().encode(JSON.stringify({ ...config, ...fields })));
+    change({ num_hidden_layers: 3 });
+    await assert.rejects(
+      readModelFolder(folder),
+      (error) =>
+        error instanceof SchemaError &&
+        /^m\/model\.safetensors: .*tensor "model\.layers\.2\.input_layernorm\.weight" \[16\]/.test(
+          error.message,
+        ),
     );
-    assert.equal(parameterLayout(readModelConfig(more, "m")).length, 39);
+    change({ vocab_size: 11 });
+    await assert.rejects(
+      readModelFolder(folder),
+      /"model\.embed_tokens\.weight" must be \[11,16\], is \[9,16\]/,
+    );
+    folder.files.set("config.json", Uint8Array.of(0xff));
+    await assert.rejects(readModelFolder(folder), /^SchemaError: m\/config\.json: Save the file as UTF-8/);
   });
 });

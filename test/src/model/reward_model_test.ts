@@ -18,9 +18,17 @@ const SEQUENCES = [
   { prompt: [5, 5], continuation: [4, 8, 3, 6, 0] },
 ];
 
-async function scores(tier: Tier, flat: Float32Array, sequences = SEQUENCES): Promise<number[]> {
+/** Has no bias that could hold a shift. */
+const LLAMA: ModelShape = { ...REWARD, architecture: "llama", tiedEmbeddings: false, numKeyValueHeads: 1 };
+
+async function scores(
+  tier: Tier,
+  flat: Float32Array,
+  sequences = SEQUENCES,
+  model = REWARD,
+): Promise<number[]> {
   const parameters = tf.tensor1d(flat);
-  const result = await scoreSequences(sequences, { tier, model: REWARD, parameters, padId: PAD });
+  const result = await scoreSequences(sequences, { tier, model, parameters, padId: PAD });
   parameters.dispose();
   return Array.from(result);
 }
@@ -50,18 +58,28 @@ describe("rewardScores()", () => {
 describe("normalisedReward()", () => {
   const cpu = useCpuTier();
 
-  it("scores scale · (r − shift) exactly", async () => {
-    const flat = tinyParameters(REWARD), raw = await scores(cpu.tier, flat);
-    for (const [scale, shift] of [[0.6, 0.3], [1, -4], [4, 0], [0.05, 12]]) {
-      const now = await scores(cpu.tier, normalisedReward(REWARD, flat, { scale, shift }));
-      now.forEach((value, i) => {
-        const wanted = scale * (raw[i] - shift);
-        assert.ok(
-          Math.abs(value - wanted) <= 2e-5 * Math.max(1, Math.abs(wanted)),
-          `${value} instead of ${wanted}`,
-        );
-      });
+  it("scores scale · (r − shift) exactly, also when it was normalised before", async () => {
+    for (const shape of [REWARD, LLAMA]) {
+      const flat = tinyParameters(shape), raw = await scores(cpu.tier, flat, SEQUENCES, shape);
+      for (const [scale, shift] of [[0.6, 0.3], [1, -4], [4, 0], [0.05, 12]]) {
+        const once = normalisedReward(shape, flat, { scale, shift });
+        const twice = normalisedReward(once.model, once.flat, { scale: 2, shift: -1 });
+        const now = await scores(cpu.tier, once.flat, SEQUENCES, once.model);
+        const then = await scores(cpu.tier, twice.flat, SEQUENCES, twice.model);
+        raw.forEach((value, i) => {
+          const wanted = scale * (value - shift), size = Math.max(1, Math.abs(wanted));
+          assert.ok(Math.abs(now[i] - wanted) <= 2e-5 * size, `${now[i]} instead of ${wanted}`);
+          assert.ok(Math.abs(then[i] - 2 * (wanted + 1)) <= 6e-5 * size);
+        });
+      }
     }
+  });
+
+  it("keeps the shift in the network where a bias can hold it, and in the shape elsewhere", () => {
+    const change = { scale: 0.5, shift: 3 };
+    assert.deepEqual(normalisedReward(REWARD, tinyParameters(REWARD), change).model, REWARD);
+    const { model } = normalisedReward(LLAMA, tinyParameters(LLAMA), change);
+    assert.deepEqual(model, { ...LLAMA, rewardShift: 1.5 });
   });
 
   it("leaves its argument alone", () => {
@@ -75,13 +93,32 @@ describe("rewardFromPolicy()", () => {
   it("copies the body and adds a head with deviation 1/√(hidden + 1)", () => {
     const model: ModelShape = { ...TINY_SHAPE, hiddenSize: 512, numLayers: 1 };
     const policy = initialParameters(model, 0.02, keyFromSeed(1));
-    const reward = rewardFromPolicy(policy, model, keyFromSeed(2));
+    const reward = rewardFromPolicy(policy, model, { key: keyFromSeed(2) });
     assert.deepEqual(reward.subarray(0, policy.length), policy);
     const head = Array.from(reward.subarray(policy.length));
     const deviation = Math.sqrt(head.reduce((sum, value) => sum + value ** 2, 0) / head.length);
     // 1/√513 = 0.04415; the deviation of 512 draws is within 10 % of it but once in 1,000.
     assert.ok(Math.abs(deviation / 0.04415 - 1) < 0.1, `${deviation}`);
     assert.equal(parameterLayout({ ...model, head: "reward" }).at(-1)?.name, "score.weight");
+  });
+});
+
+describe("rewardFromPolicy() of other architectures", () => {
+  it("copies every tensor of the body by name and leaves the output embedding out", () => {
+    for (const reward of [{ ...REWARD, tiedEmbeddings: false }, LLAMA]) {
+      const model: ModelShape = { ...reward, head: "policy" }, policy = tinyParameters(model);
+      const flat = rewardFromPolicy(policy, model, { key: keyFromSeed(2) });
+      const body = parameterLayout(reward).slice(0, -1);
+      for (const { name, offset, size } of body) {
+        const source = parameterLayout(model).find((entry) => entry.name === name);
+        assert.deepEqual(
+          flat.subarray(offset, offset + size),
+          policy.subarray(source?.offset, (source?.offset ?? 0) + size),
+          name,
+        );
+      }
+      assert.equal(flat.length, body.reduce((sum, { size }) => sum + size, 0) + reward.hiddenSize);
+    }
   });
 });
 

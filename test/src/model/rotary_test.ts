@@ -11,7 +11,11 @@ const HEAD = 10, SHARE = 0.6, TIME = 5;
 /** Rotated vectors of one head, [time, head]. */
 function rotated(vectors: readonly number[][]): number[][] {
   return tf.tidy(() => {
-    const { cosines, sines, halfTurn } = rotaryTables(HEAD, SHARE, vectors.length);
+    const { cosines, sines, halfTurn } = rotaryTables({
+      headSize: HEAD,
+      rotaryShare: SHARE,
+      rotaryBase: 10_000,
+    }, vectors.length);
     const x = tf.tensor4d([[vectors.map((vector) => [...vector])]]);
     const out = Array.from(rotate(x, cosines, sines, halfTurn).dataSync());
     return vectors.map((_, t) => out.slice(t * HEAD, (t + 1) * HEAD));

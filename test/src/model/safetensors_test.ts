@@ -57,29 +57,76 @@ describe("encodeSafetensors()", () => {
 describe("decodeSafetensors()", () => {
   const bytes = encodeSafetensors(TENSORS);
 
-  it("refuses a file that is cut anywhere", () => {
-    for (const length of [0, 7, 8, 20, bytes.length - 4, bytes.length - 1]) {
-      refuses(bytes.slice(0, length), /^model\.safetensors: .*(cut short|shorter than)/);
+  it("refuses a file that is cut anywhere, or has bytes left over", () => {
+    for (let length = 0; length < bytes.length; length++) {
+      refuses(
+        bytes.slice(0, length),
+        /^model\.safetensors: Fetch the file again: .*(cut short|shorter than)/,
+      );
     }
+    refuses(bytes.slice(0, bytes.length - 1), /tensor "weight" is cut short, it needs 1 bytes more/);
+    const longer = new Uint8Array(bytes.length + 3);
+    longer.set(bytes);
+    refuses(longer, /3 bytes follow its last tensor/);
   });
 
-  it("names the tensor that is cut short or of another type", () => {
-    refuses(bytes.slice(0, bytes.length - 1), /tensor "weight" is cut short/);
-    refuses(
-      fileOf('{"w":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}}', 2),
-      /tensor "w" has dtype BF16; this version reads F32/,
-    );
-    refuses(
-      fileOf('{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}', 8),
-      /"w" .* do not fit its shape \[2\]/,
-    );
-    refuses(fileOf('{"w":{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}}', 8), /"w" /);
-    refuses(fileOf('{"w":{"dtype":"F32"}}', 8), /tensor "w" has no shape or offsets/);
-    refuses(fileOf('{"w":null}', 8), /tensor "w" /);
+  it("refuses a header that is longer than the format allows", () => {
+    const wrong = bytes.slice();
+    wrong[5] = 1; // 2^40
+    refuses(wrong, /its header would be 10995116\d+ bytes long, more than the format's 100000000/);
   });
 
-  it("refuses a header that is no JSON object", () => {
+  it("reads float16 and bfloat16, at any alignment", () => {
+    const header = '{"a":{"dtype":"F16","shape":[1],"data_offsets":[0,2]},' +
+      '"b":{"dtype":"BF16","shape":[2],"data_offsets":[2,6]}}';
+    const file = fileOf(header, 6);
+    // 1.5 as float16, 1.5 and −∞ as bfloat16.
+    file.set([0x00, 0x3e, 0xc0, 0x3f, 0x80, 0xff], file.length - 6);
+    const { tensors } = decodeSafetensors(file, "file");
+    assert.deepEqual(Array.from(tensors.a.data), [1.5]);
+    assert.deepEqual(Array.from(tensors.b.data), [1.5, -Infinity]);
+  });
+
+  it("names the tensor with another type, or one that the format does not know", () => {
+    refuses(
+      fileOf('{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}', 8),
+      /Store tensor "w" as F32, F16 or BF16: its dtype is I64/,
+    );
+    refuses(
+      fileOf('{"w":{"dtype":"Q7","shape":[1],"data_offsets":[0,8]}}', 8),
+      /tensor "w" .* dtype is "Q7"/,
+    );
+  });
+
+  it("names the tensor whose place is not sound", () => {
+    const one = (entry: string, numBytes = 8) => fileOf(`{"w":${entry}}`, numBytes);
+    refuses(
+      one('{"dtype":"F32","shape":[2],"data_offsets":[0,4]}'),
+      /"w" has offsets that do not fit its shape \[2\], 4 bytes instead of 8/,
+    );
+    refuses(one('{"dtype":"F32","shape":[1],"data_offsets":[-4,0]}'), /tensor "w" has no sound/);
+    refuses(one('{"dtype":"F32","shape":[0.5],"data_offsets":[0,2]}'), /tensor "w" has no sound/);
+    refuses(one('{"dtype":"F32","shape":[2],"data_offsets":[4,12]}'), /tensor "w" leaves a gap of 4 bytes/);
+    refuses(one('{"dtype":"F32"}'), /tensor "w" has no sound dtype, shape or offsets/);
+    refuses(one("null"), /tensor "w" /);
+  });
+
+  it("refuses tensors that overlap or share a name", () => {
+    const place = (offsets: string) => `{"dtype":"F32","shape":[2],"data_offsets":[${offsets}]}`;
+    refuses(fileOf(`{"a":${place("0,8")},"b":${place("4,12")}}`, 12), /tensor "b" overlaps another tensor/);
+    refuses(
+      fileOf(`{"a\\"{":${place("0,8")},"a\\"{":${place("8,16")}}`, 16),
+      /tensor "a"\{" stands twice in its header/,
+    );
+    refuses(
+      fileOf(`{"__proto__":${place("0,8")},"__proto__":${place("0,8")}}`, 8),
+      /"__proto__" stands twice/,
+    );
+  });
+
+  it("refuses a header that is no JSON object, and metadata that are no texts", () => {
     refuses(fileOf("{", 0), /header that is no JSON$/);
     for (const header of ["null", "[]", "3"]) refuses(fileOf(header, 0), /header that is no JSON object/);
+    refuses(fileOf('{"__metadata__":{"a":1}}', 0), /its metadata must be texts by name/);
   });
 });

@@ -1,0 +1,178 @@
+// A command of each step of a configuration on made-up rows as long as the data's longest, with all it needs in a folder: what an
+// actor is handed when its memory is measured. Texts are words without meaning; parameters are random.
+import { Command, type RunConfig } from "../../events/mod.ts";
+import { encodeJsonLines } from "../../src/base/json_lines.ts";
+import type { ArtifactStore } from "../../src/base/ports.ts";
+import { keyFromSeed, normals } from "../../src/base/random.ts";
+import { loadTokenizer } from "../../src/data/load_tokenizer.ts";
+import type { Demonstration } from "../../src/data/rows.ts";
+import type { GenerationRow } from "../../src/data/stored_rows.ts";
+import { buildTokenizer } from "../../src/data/tokenizer_json.ts";
+import type { PlanData } from "../../src/irl/plan_data.ts";
+import { encodeModel, modelShape } from "../../src/model/checkpoint.ts";
+import { type ModelShape, numParameters } from "../../src/model/model_shape.ts";
+
+export type MeasuredStep = "sft" | "generate" | "reward" | "policy" | "evaluate";
+
+/** What all commands of one configuration read. */
+export interface MeasuredRows {
+  config: RunConfig;
+  stored: Record<
+    "tokenizer" | "demonstrations" | "generations" | "prompts" | "evaluation" | "policy" | "reward",
+    string
+  >;
+}
+
+/** Steps that are run: the first compiles. */
+const NUM_STEPS = 2;
+
+/** Puts rows and models into the store. */
+export async function storeMeasuredRows(
+  config: RunConfig,
+  data: PlanData,
+  artifacts: ArtifactStore,
+): Promise<MeasuredRows> {
+  const rows = madeUpRows(numRowsFor(config), data);
+  const json = buildTokenizer({ demonstrations: rows, prompts: [], minCount: 1 });
+  const tokenizer = loadTokenizer(json),
+    put = (list: readonly unknown[]) => artifacts.put(encodeJsonLines(list));
+  const model = { ...config.model, vocabularySize: Math.max(data.vocabularySize, tokenizer.vocabularySize) };
+  const policy = modelShape(model, tokenizer.vocabularySize, "policy");
+  const generations = rows.flatMap(({ completion }, demonstration): GenerationRow[] => {
+    const tokens = [...tokenizer.encode(completion), tokenizer.eosId];
+    return Array.from({ length: config.generation.negatives }, () => ({
+      demonstration,
+      tokens,
+      finished: true,
+      text: "",
+    }));
+  });
+  const putModel = (shape: ModelShape) => artifacts.put(encodeModel(shape, randomParameters(shape)));
+  const held = rows.slice(0, config.evaluation.batchSize);
+  return {
+    config: { ...config, model },
+    stored: {
+      tokenizer: await artifacts.put(new TextEncoder().encode(json)),
+      demonstrations: await put(rows),
+      generations: await put(generations),
+      prompts: await put(rows.map(({ prompt }) => prompt)),
+      evaluation: await put(held.map(({ prompt, completion }) => ({ prompt, completions: [completion] }))),
+      policy: await putModel(policy),
+      reward: await putModel({ ...policy, head: "reward" }),
+    },
+  };
+}
+
+/** Its first steps, from the models' artifacts; the reward's on the difference to a frozen one where its kind has that. */
+export function measuredCommand(step: MeasuredStep, { config, stored }: MeasuredRows): Command {
+  const { tokenizer, demonstrations, policy } = stored;
+  const base = {
+    v: 1,
+    id: `plan/1/${step}/0/0`,
+    run: "plan",
+    iteration: 1,
+    shard: 0,
+    chunk: 0,
+    attempt: 1,
+    key: keyFromSeed(1),
+    tokenizer,
+  };
+  // The last step saves the state, and not yet the model.
+  const chunk = { state: null, fromStep: 0, toStep: NUM_STEPS, numSteps: NUM_STEPS + 1 };
+  switch (step) {
+    case "sft":
+      return Command.parse({
+        type: "TuneSupervised",
+        role: "policy-optimizer",
+        ...base,
+        ...chunk,
+        demonstrations,
+        model: config.model,
+        base: policy,
+        settings: config.supervised,
+        lora: config.lora,
+      });
+    case "generate":
+      return Command.parse({
+        type: "SampleGenerations",
+        role: "generator",
+        ...base,
+        numShards: config.generation.shards,
+        policy,
+        demonstrations,
+        settings: config.generation,
+      });
+    case "reward":
+      return Command.parse({
+        type: "LearnReward",
+        role: "reward-learner",
+        ...base,
+        ...chunk,
+        demonstrations,
+        generations: [stored.generations],
+        policy,
+        previousReward: stored.reward,
+        settings: config.reward,
+        lora: config.lora,
+      });
+    case "policy":
+      return Command.parse({
+        type: "OptimisePolicy",
+        role: "policy-optimizer",
+        ...base,
+        ...chunk,
+        policy,
+        reference: policy,
+        reward: stored.reward,
+        prompts: stored.prompts,
+        settings: config.policy,
+        lora: config.lora,
+      });
+    case "evaluate":
+      return Command.parse({
+        type: "EvaluatePolicy",
+        role: "evaluator",
+        ...base,
+        policy,
+        reference: policy,
+        reward: stored.reward,
+        evaluation: stored.evaluation,
+        preferences: null,
+        gold: null,
+        settings: config.evaluation,
+      });
+    default:
+      return step satisfies never;
+  }
+}
+
+/** Enough that every batch is full. */
+function numRowsFor({ supervised, generation, reward, policy, evaluation }: RunConfig): number {
+  const { negatives, shards } = generation;
+  const training = 2 * Math.max(supervised.batchSize, Math.ceil(reward.batchSize / negatives));
+  const sampling = Math.max(
+    Math.ceil(shards * generation.batchSize / negatives),
+    policy.promptsPerStep,
+    evaluation.batchSize,
+  );
+  return Math.max(training, sampling, 2 * reward.heldOutEvery);
+}
+
+const NUM_WORDS = 96;
+
+/** Rows of words, each word one token; no two prompts are the same. */
+function madeUpRows(count: number, { prompt, completion }: PlanData): Demonstration[] {
+  const text = (length: number, row: number, stride: number) =>
+    Array.from({ length }, (_, i) => `w${(row * stride + i * (1 + row % 7)) % NUM_WORDS}`).join(" ");
+  return Array.from({ length: count }, (_, row) => ({
+    prompt: text(prompt.longest, row, 1),
+    completion: text(Math.max(1, completion.longest - 1), row, 5),
+  }));
+}
+
+/** Normal numbers over and over: where they stand changes nothing that is measured. */
+function randomParameters(shape: ModelShape): Float32Array {
+  const flat = new Float32Array(numParameters(shape)), drawn = normals(keyFromSeed(2), 65_521);
+  for (let i = 0; i < flat.length; i++) flat[i] = 0.02 * drawn[i % drawn.length];
+  return flat;
+}

@@ -1,0 +1,43 @@
+// How glibc's allocator treats memory that libtensorflow frees: kept between steps, which ask for the same again, and given back
+// after a compilation, which asks for much of another kind once.
+
+/** Parameters of mallopt(3). */
+const M_TRIM_THRESHOLD = -1, M_MMAP_MAX = -4;
+const LARGEST_INT = 2 ** 31 - 1;
+/** What glibc starts with. */
+const USUAL_TRIM_THRESHOLD = 128 * 1024, USUAL_MMAP_MAX = 65_536;
+
+export class NativeMemory {
+  readonly #libc = Deno.dlopen("libc.so.6", {
+    mallopt: { parameters: ["i32", "i32"], result: "i32" },
+    malloc_trim: { parameters: ["usize"], result: "i32" },
+  });
+
+  /** Without it, each tensor above 128 KB is mapped and unmapped, with a page fault for each 4 KB: half the speed. */
+  constructor() {
+    this.#keepFreed();
+  }
+
+  /** What `compile` gives; the memory that it needed on the way is the system's again. */
+  whileCompiling<Result>(compile: () => Result): Result {
+    const { mallopt, malloc_trim } = this.#libc.symbols;
+    mallopt(M_MMAP_MAX, USUAL_MMAP_MAX);
+    mallopt(M_TRIM_THRESHOLD, USUAL_TRIM_THRESHOLD);
+    try {
+      return compile();
+    } finally {
+      malloc_trim(0n);
+      this.#keepFreed();
+    }
+  }
+
+  close(): void {
+    this.#libc.close();
+  }
+
+  #keepFreed(): void {
+    const { mallopt } = this.#libc.symbols;
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TRIM_THRESHOLD, LARGEST_INT);
+  }
+}

@@ -1,0 +1,112 @@
+// What a configuration needs before anything runs: parameters, memory of every actor, work of every step; and whether it fits.
+import { type Role, ROLES, type RunConfig } from "../../events/mod.ts";
+import { modelShape } from "../model/checkpoint.ts";
+import { numParameters } from "../model/model_shape.ts";
+import { type MemoryPart, type StepMemory, stepMemory, TIER_MEMORY, total } from "./memory_budget.ts";
+import type { PlanData } from "./plan_data.ts";
+import { stepSizes } from "./step_sizes.ts";
+import { runWork, type StepWork } from "./work_budget.ts";
+
+export interface PlanBudget {
+  numParameters: { policy: number; reward: number };
+  data: PlanData;
+  actors: ActorMemory[];
+  steps: StepWork[];
+}
+
+/** One actor's process at its peak: a process keeps what it once took, so its largest step counts. */
+export interface ActorMemory {
+  role: Role;
+  /** Every step that it does; the largest first. */
+  steps: StepMemory[];
+  peakBytes: number;
+}
+
+export function planBudget(
+  config: RunConfig,
+  data: PlanData,
+  tier: keyof typeof TIER_MEMORY,
+): PlanBudget {
+  const memory = stepSizes(config, data, { isTraced: tier === "native" })
+    .map((sizes) => stepMemory(sizes, TIER_MEMORY[tier]));
+  const shape = modelShape(config.model, data.vocabularySize, "policy");
+  return {
+    numParameters: {
+      policy: numParameters(shape),
+      reward: numParameters({ ...shape, head: "reward" }),
+    },
+    data,
+    actors: ROLES.map((role) => {
+      const steps = memory.filter((step) => step.role === role).sort((a, b) => b.peakBytes - a.peakBytes);
+      return { role, steps, peakBytes: steps[0]?.peakBytes ?? 0 };
+    }),
+    steps: runWork(config, data),
+  };
+}
+
+export interface AvailableMemory {
+  /** Bytes that processes of this machine may still take. */
+  hostBytes: number;
+  /** Of a device with memory of its own; undefined where all memory is the host's. */
+  deviceBytes?: number;
+  /** Actors on that device. @default all */
+  deviceRoles?: readonly Role[];
+  /** Whether all actors are one process, in which one step follows the other. @default false */
+  inProcess?: boolean;
+}
+
+/** Undefined where it fits; otherwise what to change and what is short, as one sentence. */
+export function memoryShortage(
+  { actors }: PlanBudget,
+  { hostBytes, deviceBytes, deviceRoles = ROLES, inProcess = false }: AvailableMemory,
+): string | undefined {
+  const needed = (counts: (part: MemoryPart) => boolean, roles: readonly Role[] = ROLES) => {
+    const each = actors.filter(({ role }) => roles.includes(role))
+      .map(({ steps: [largest] }) => total((largest?.parts ?? []).filter(counts)));
+    return inProcess ? Math.max(0, ...each) : each.reduce((sum, bytes) => sum + bytes, 0);
+  };
+  const host = needed(({ where }) => deviceBytes === undefined || where === "host");
+  if (host > hostBytes) return shortage(actors, { needed: host, available: hostBytes, memory: "memory" });
+  const device = needed(({ where }) => where === "device", deviceRoles);
+  if (deviceBytes === undefined || device <= deviceBytes) return undefined;
+  const onDevice = actors.filter(({ role }) => deviceRoles.includes(role));
+  return shortage(onDevice, { needed: device, available: deviceBytes, memory: "the GPU's memory" });
+}
+
+export function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;
+}
+
+function shortage(
+  actors: readonly ActorMemory[],
+  { needed, available, memory }: { needed: number; available: number; memory: string },
+): string {
+  const largest = [...actors].sort((a, b) => b.peakBytes - a.peakBytes)[0], [step] = largest.steps;
+  const [part] = [...step.parts].sort((a, b) => b.bytes - a.bytes);
+  return `${advice(step, part)}: the run needs about ${gigabytes(needed)} of ${memory}, ${
+    gigabytes(available)
+  } are free; the ${largest.role} takes ${gigabytes(largest.peakBytes)}, ${
+    gigabytes(part.bytes)
+  } of it ${part.what}`;
+}
+
+/** What changes the largest part. */
+function advice({ step }: StepMemory, { what }: MemoryPart): string {
+  const isBatch = what === "activations" || what === "logits" || what === "keys and values";
+  if (!isBatch) return "Take a smaller model or a machine with more memory";
+  const isDrawn = what === "keys and values";
+  switch (step) {
+    case "sft":
+      return "Lower supervised.microbatchSize";
+    case "generate":
+      return "Lower generation.batchSize";
+    case "reward":
+      return "Lower reward.microbatchSize";
+    case "policy":
+      return isDrawn ? "Lower policy.rolloutBatchSize" : "Lower policy.microbatchSize";
+    case "evaluate":
+      return "Lower evaluation.batchSize";
+    default:
+      return step satisfies never;
+  }
+}

@@ -1,0 +1,142 @@
+// What PPO learns from: rollouts with old log-probabilities, values, advantages and returns token by token, and the tensors of
+// its minibatches. Token lists of a rollout have one number a continuation token.
+import * as tf from "@tensorflow/tfjs-core";
+import { generalisedAdvantages, tokenRewards, whitenedAdvantages } from "../math/ppo.ts";
+import type { TokenSequence } from "../model/sequence_batch.ts";
+import { rewardScoring, tokenScoring, valueScoring } from "./compiled_scores.ts";
+import type { PolicyTask } from "./policy_task.ts";
+import { penalisedReward, type Rollouts } from "./roll_out.ts";
+import { disposeParts, type SequencePart, sequenceParts, weightedParts } from "./sequence_parts.ts";
+import { type BatchPart, readVector } from "./train_chunk.ts";
+
+export interface Experience {
+  sequences: TokenSequence[];
+  /** Of each rollout, token by token. */
+  logProbabilities: Float32Array[];
+  values: Float32Array[];
+  advantages: Float64Array[];
+  returns: Float64Array[];
+  /** Of each rollout: penalised reward, log π/π_ref of the whole continuation in nats. */
+  rewards: Float64Array;
+  logRatios: Float64Array;
+  /** Largest |ρ − 1| of a rollout, ρ = its mean token ratio between the trainer's and the sampler's probability. */
+  firstRatioError: number;
+}
+
+/**
+ * Above this the sampler and the trainer are two policies. In float32 they agree to 1e-5; products in TF32 or bfloat16 have
+ * three to four digits.
+ */
+const RATIO_TOLERANCE = 0.02;
+
+/** Measures rollouts of the current policy before its first update, where every ratio of the clipped loss is 1. */
+export async function measureExperience(
+  task: PolicyTask,
+  { sequences, generations, parts }: Rollouts,
+  parameters: { policy: tf.Tensor; value: tf.Tensor },
+): Promise<Experience> {
+  const { klCoefficient, ppo } = task.command.settings, count = sequences.length;
+  const logProbabilities: Float32Array[] = [], values: Float32Array[] = [];
+  const earned: Float64Array[] = [], rewards = new Float64Array(count), logRatios = new Float64Array(count);
+  let firstRatioError = 0;
+  for (const part of parts) {
+    const measured = await measurePart(task, part, parameters);
+    part.rows.forEach((row, i) => {
+      const own = (list: Float32Array) => ofContinuation(list, sequences[row], { part, row: i });
+      const logs = own(measured.logProbabilities), references = own(measured.logReferences);
+      const ratios = Float64Array.from(logs, (log, t) => log - references[t]);
+      rewards[row] = penalisedReward(task, measured.rewards[i], generations[row]);
+      logRatios[row] = ratios.reduce((sum, ratio) => sum + ratio, 0);
+      logProbabilities[row] = logs;
+      values[row] = own(measured.values);
+      earned[row] = tokenRewards(rewards[row], ratios, klCoefficient);
+      const drift = logs.reduce((sum, log) => sum + log, 0) - generations[row].logProbability;
+      firstRatioError = Math.max(firstRatioError, Math.abs(Math.expm1(drift / logs.length)));
+    });
+  }
+  // A number that is not finite is told by the loss.
+  if (firstRatioError > RATIO_TOLERANCE) {
+    throw new Error(
+      `Sample with the policy that is trained: the first ratio of a rollout is off 1 by ${firstRatioError}, ` +
+        `${RATIO_TOLERANCE} is allowed`,
+    );
+  }
+  const advantages = earned.map((list, row) => generalisedAdvantages(list, values[row], ppo));
+  return {
+    sequences,
+    logProbabilities,
+    values,
+    advantages: ppo.whitenAdvantages ? whitenedAdvantages(advantages) : advantages,
+    returns: advantages.map((list, row) => list.map((advantage, t) => advantage + values[row][t])),
+    rewards,
+    logRatios,
+    firstRatioError,
+  };
+}
+
+/** Both networks' batch parts of the given rollouts; `dispose` frees what they share too. */
+export function experienceTensors(
+  { command: { settings }, tokenizer: { padId } }: PolicyTask,
+  { sequences, logProbabilities, values, advantages, returns }: Experience,
+  rows: readonly number[],
+): { policyParts: BatchPart[]; valueParts: BatchPart[]; dispose: () => void } {
+  const chosen = rows.map((row) => sequences[row]);
+  const parts = sequenceParts(chosen, { size: settings.microbatchSize, padId });
+  const own: tf.Tensor[] = [];
+  const spread = (part: SequencePart, lists: readonly ArrayLike<number>[]) => {
+    const tensor = tokenTensor(part, chosen, part.rows.map((row) => lists[rows[row]]));
+    own.push(tensor);
+    return tensor;
+  };
+  return {
+    policyParts: weightedParts(parts, (part) => [spread(part, logProbabilities), spread(part, advantages)]),
+    valueParts: weightedParts(parts, (part) => [spread(part, values), spread(part, returns)]),
+    dispose() {
+      disposeParts(parts);
+      tf.dispose(own);
+    },
+  };
+}
+
+/** [part, time] arrays and [part] rewards. */
+async function measurePart(
+  { command: { settings: { temperature } }, ports: { tier }, ...task }: PolicyTask,
+  { tensors: { tokens, labels, lastIndex } }: SequencePart,
+  parameters: { policy: tf.Tensor; value: tf.Tensor },
+) {
+  const logs = tokenScoring(tier, task.policy, { temperature, forbidden: task.forbidden });
+  const tensors = [
+    logs(parameters.policy, tokens, labels),
+    logs(task.reference, tokens, labels),
+    valueScoring(tier, task.rewardModel)(parameters.value, tokens),
+    rewardScoring(tier, task.rewardModel)(task.reward, tokens, lastIndex),
+  ];
+  const [logProbabilities, logReferences, values, rewards] = await Promise.all(tensors.map(readVector))
+    .finally(() => tf.dispose(tensors));
+  return { logProbabilities, logReferences, values, rewards };
+}
+
+/** Position of a continuation's first token among the labels: it is predicted from the prompt's last token. */
+function firstLabel({ prompt }: TokenSequence): number {
+  return prompt.length - 1;
+}
+
+function ofContinuation(
+  list: Float32Array,
+  sequence: TokenSequence,
+  { part: { time }, row }: { part: SequencePart; row: number },
+): Float32Array {
+  const start = row * time + firstLabel(sequence);
+  return list.slice(start, start + sequence.continuation.length);
+}
+
+/** Token lists at their labels' places, 0 elsewhere: [part, time]. */
+function tokenTensor(
+  { rows, time }: SequencePart,
+  sequences: readonly TokenSequence[],
+  lists: readonly ArrayLike<number>[],
+): tf.Tensor {
+  const array = new Float32Array(rows.length * time);
+  rows.forEach((row, i) => array.set(lists[i], i * time + firstLabel(sequences[row])));
+  return tf.tensor2d(array, [rows.length, time]);
+}

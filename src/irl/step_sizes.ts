@@ -1,0 +1,168 @@
+// What each step of a run has in memory at a time: batches that are trained on, scored and generated, and parameter vectors. Read off
+// the step functions; a change there is a change here.
+import type { Role, RunConfig } from "../../events/mod.ts";
+import { modelShape } from "../model/checkpoint.ts";
+import type { ModelShape } from "../model/model_shape.ts";
+import type { PlanData } from "./plan_data.ts";
+import { scoringBatch } from "./scoring_batch.ts";
+
+export const PLANNED_STEPS = ["sft", "generate", "reward", "policy", "evaluate"] as const;
+export type PlannedStep = typeof PLANNED_STEPS[number];
+
+export const ROLE_OF_STEP: Record<PlannedStep, Role> = {
+  sft: "policy-optimizer",
+  generate: "generator",
+  reward: "reward-learner",
+  policy: "policy-optimizer",
+  evaluate: "evaluator",
+};
+
+export interface BatchSize {
+  model: ModelShape;
+  rows: number;
+  time: number;
+}
+
+export interface GeneratedSize extends BatchSize {
+  /** Of `time`: tokens of the prompt, run once for `samples` rows. */
+  promptTime: number;
+  samples: number;
+}
+
+export interface StepSizes {
+  step: PlannedStep;
+  /** One network's batch or part of one, with gradients; `isCut`: gradients of parts are summed. */
+  trained: (BatchSize & { isCut: boolean })[];
+  scored: BatchSize[];
+  generated: GeneratedSize[];
+  /** Further models whose parameters are on the device all the time, and hold a copy on the host. */
+  frozen: ModelShape[];
+}
+
+/** A batch is padded to a multiple of this many tokens; compiled generation to a power of two of rows, from 64. */
+const LENGTH_MULTIPLE = 8, LEAST_ROWS = 64;
+
+/** Every step's, in the order of a run. `isTraced`: the tier compiles, and fixes the sizes of what it compiles. */
+export function stepSizes(
+  config: RunConfig,
+  data: PlanData,
+  { isTraced }: { isTraced: boolean },
+): StepSizes[] {
+  const policy = modelShape(config.model, data.vocabularySize, "policy");
+  const context: Context = { config, data, isTraced, policy, reward: { ...policy, head: "reward" } };
+  const steps = [generateSizes(context), rewardSizes(context), policySizes(context), evaluateSizes(context)];
+  return config.model.start === "tuned" ? steps : [supervisedSizes(context), ...steps];
+}
+
+interface Context {
+  config: RunConfig;
+  data: PlanData;
+  isTraced: boolean;
+  policy: ModelShape;
+  reward: ModelShape;
+}
+
+function supervisedSizes({ config: { supervised }, data, policy }: Context): StepSizes {
+  const rows = partRows(supervised.batchSize, supervised.microbatchSize);
+  return {
+    step: "sft",
+    trained: [{
+      model: policy,
+      rows,
+      time: padded(data.prompt.longest + data.completion.longest),
+      isCut: rows < supervised.batchSize,
+    }],
+    scored: [],
+    generated: [],
+    frozen: [],
+  };
+}
+
+function generateSizes(context: Context): StepSizes {
+  const { batchSize, maxNewTokens, negatives } = context.config.generation;
+  return {
+    step: "generate",
+    trained: [],
+    scored: [],
+    generated: [generatedSize(context, { rows: batchSize, maxNewTokens, samples: negatives })],
+    frozen: [context.policy],
+  };
+}
+
+function rewardSizes({ config: { reward, generation }, data, reward: model }: Context): StepSizes {
+  const pairs = partRows(reward.batchSize, reward.microbatchSize);
+  const continuation = Math.max(data.completion.longest, generation.maxNewTokens);
+  const time = padded(data.prompt.longest + continuation);
+  const isResidual = reward.kind === "residual";
+  return {
+    step: "reward",
+    trained: [{ model, rows: 2 * pairs, time, isCut: pairs < reward.batchSize }],
+    scored: [
+      ...(isResidual ? [{ model, rows: 2 * pairs, time }] : []),
+      { model, rows: scoringBatch(model, time), time },
+    ],
+    generated: [],
+    frozen: isResidual ? [model] : [],
+  };
+}
+
+function policySizes(context: Context): StepSizes {
+  const { config: { policy: settings }, data, policy, reward } = context;
+  const { promptsPerStep, samplesPerPrompt, microbatchSize, maxNewTokens, optimiser, ppo } = settings;
+  const rollouts = promptsPerStep * samplesPerPrompt, time = padded(data.prompt.longest + maxNewTokens);
+  const scoredRows = Math.min(microbatchSize, rollouts), isPpo = optimiser === "ppo";
+  const isBest = optimiser === "best-of-n" || optimiser === "raft";
+  const batch = isBest ? promptsPerStep : isPpo ? Math.ceil(rollouts / ppo.minibatches) : rollouts;
+  const rows = Math.min(microbatchSize, batch), isCut = rows < batch;
+  return {
+    step: "policy",
+    trained: [
+      { model: policy, rows, time, isCut },
+      ...(isPpo ? [{ model: reward, rows, time, isCut }] : []),
+    ],
+    scored: [{ model: policy, rows: scoredRows, time }, { model: reward, rows: scoredRows, time }],
+    generated: [
+      generatedSize(context, {
+        rows: settings.rolloutBatchSize ?? rollouts,
+        maxNewTokens,
+        samples: samplesPerPrompt,
+      }),
+    ],
+    frozen: [policy, reward, ...(optimiser === "best-of-n" ? [policy] : [])],
+  };
+}
+
+function evaluateSizes(context: Context): StepSizes {
+  const { config: { evaluation }, data, policy, reward } = context;
+  const { batchSize, maxNewTokens, samplesPerPrompt } = evaluation;
+  const time = padded(data.prompt.longest + Math.max(data.completion.longest, maxNewTokens));
+  return {
+    step: "evaluate",
+    trained: [],
+    scored: [policy, reward].map((model) => ({ model, rows: scoringBatch(model, time), time })),
+    generated: [generatedSize(context, { rows: batchSize, maxNewTokens, samples: samplesPerPrompt })],
+    frozen: [policy, policy, reward],
+  };
+}
+
+function generatedSize(
+  { data, isTraced, policy: model }: Context,
+  { rows, maxNewTokens, samples }: { rows: number; maxNewTokens: number; samples: number },
+): GeneratedSize {
+  const promptTime = padded(data.prompt.longest);
+  return {
+    model,
+    rows: isTraced ? 2 ** Math.ceil(Math.log2(Math.max(rows, LEAST_ROWS))) : rows,
+    time: promptTime + padded(maxNewTokens),
+    promptTime,
+    samples: isTraced ? samples : 1,
+  };
+}
+
+function partRows(batchSize: number, microbatchSize: number | null): number {
+  return Math.min(batchSize, microbatchSize ?? batchSize);
+}
+
+function padded(length: number): number {
+  return LENGTH_MULTIPLE * Math.ceil(length / LENGTH_MULTIPLE);
+}

@@ -1,0 +1,140 @@
+// Causal attention that never holds the matrix of all queries by all keys: blocks of queries forward, each against the keys up to
+// its end; blocks of keys backward, with the probabilities computed again from the saved log-sum-exp (Dao et al. 2022,
+// FlashAttention). Backward works on transposed blocks, or XLA would merge it with the forward pass and keep the matrix.
+import * as tf from "@tensorflow/tfjs-core";
+import { checkShapes } from "../base/shapes.ts";
+import type { HeadTensors } from "./transformer_layer.ts";
+
+/** From where on tokens to where: [start, end). */
+type Span = readonly [start: number, end: number];
+
+/**
+ * softmax(q kᵀ / √head) v where each token sees itself and what is before it. Fewer heads of keys and values than of queries
+ * are shared: query head h reads head ⌊h / (heads / keyValueHeads)⌋.
+ *
+ * @param heads queries [batch, heads, time, head]; keys and values [batch, keyValueHeads, time, head]
+ * @param block tokens of one block, of queries forward and of keys backward
+ * @returns [batch, heads, time, head]
+ */
+export function tiledAttention({ queries, keys, values }: HeadTensors, block: number): tf.Tensor {
+  checkShapes("tiledAttention()", {
+    queries: ["batch", "heads", "time", "head"],
+    keys: ["batch", "keyValueHeads", "time", "head"],
+    values: ["batch", "keyValueHeads", "time", "head"],
+  }, { queries, keys, values });
+  const [batch, heads, time, head] = queries.shape, shared = keys.shape[1] ?? 0;
+  if (heads % shared !== 0) {
+    throw new RangeError(`tiledAttention: ${heads} query heads cannot share ${shared} heads of keys`);
+  }
+  const spans = Array.from({ length: Math.ceil(time / block) }, (_, i): Span => [
+    i * block,
+    Math.min(time, (i + 1) * block),
+  ]);
+  const run = tf.customGrad((...inputs) => {
+    // customGrad's types mix tensors and the save function; the order is ours: queries, keys, values, save.
+    const [q, k, v, save] = inputs as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
+    const blocks = spans.map((span) => forwardBlock({ q, k, v }, span));
+    const output = tf.concat(blocks.map((made) => made.output), 2);
+    const logSums = tf.concat(blocks.map((made) => made.logSums), 2);
+    save([q, k, v, output, logSums]);
+    return {
+      value: output,
+      gradFunc: (upstream: tf.Tensor, saved: tf.Tensor[]) => {
+        const [q, k, v, output, logSums] = saved;
+        const along = tf.sum(tf.mul(upstream, output), -1, true);
+        return gradients({ q, k, v, logSums, upstream, along }, spans);
+      },
+    };
+  });
+  // One row of groups for each head of keys and values; its query heads are groups of that row.
+  const rows = batch * shared;
+  const read = run(
+    tf.reshape(queries, [rows, heads / shared, time, head]),
+    tf.reshape(keys, [rows, 1, time, head]),
+    tf.reshape(values, [rows, 1, time, head]),
+  );
+  return tf.reshape(read, queries.shape);
+}
+
+/** [rows, groups, time, head] each, and one group of keys and values. */
+interface Operands {
+  q: tf.Tensor;
+  k: tf.Tensor;
+  v: tf.Tensor;
+}
+
+/** What one block of queries reads, [rows, groups, block, head], and the logarithms of its scores' sums, [rows, groups, block, 1]. */
+function forwardBlock({ q, k, v }: Operands, span: Span): { output: tf.Tensor; logSums: tf.Tensor } {
+  const [rows, groups, , head] = q.shape, seen: Span = [0, span[1]];
+  return tf.tidy(() => {
+    const products = tf.matMul(piece(q, span), piece(k, seen), false, true);
+    const scores = tf.add(tf.mul(products, 1 / Math.sqrt(head ?? 1)), hiding(groups, span, seen));
+    const most = tf.max(scores, -1, true), powers = tf.exp(tf.sub(scores, most));
+    const sums = tf.sum(powers, -1, true), block = span[1] - span[0];
+    return {
+      output: tf.reshape(tf.div(tf.matMul(powers, piece(v, seen)), sums), [rows, groups, block, head ?? 1]),
+      logSums: tf.reshape(tf.add(most, tf.log(sums)), [rows, groups, block, 1]),
+    };
+  });
+}
+
+/** Gradients of q, k and v from that of the output; `along` is Σ upstream · output of each query. */
+function gradients(
+  saved: Operands & { logSums: tf.Tensor; upstream: tf.Tensor; along: tf.Tensor },
+  spans: readonly Span[],
+): tf.Tensor[] {
+  const [rows, , time, head] = saved.k.shape;
+  const blocks = spans.map((span) => backwardBlock(saved, span));
+  const queries = spans.map(([start, end]) => {
+    const parts = blocks.flatMap(({ q }, i) =>
+      spans[i][0] > start ? [] : [between(q, [start - spans[i][0], end - spans[i][0]])]
+    );
+    return parts.reduce((sum, part) => tf.add(sum, part));
+  });
+  const whole = (parts: tf.Tensor[]) => tf.reshape(tf.concat(parts, 1), [rows, 1, time, head]);
+  return [tf.concat(queries, 2), whole(blocks.map(({ k }) => k)), whole(blocks.map(({ v }) => v))];
+}
+
+/** Of one block of keys: gradients of the block, [rows, block, head], and its share in those of the queries from there on. */
+function backwardBlock(
+  { q, k, v, logSums, upstream, along }: Parameters<typeof gradients>[0],
+  span: Span,
+): Operands {
+  const [rows, groups, time, head] = q.shape, scale = 1 / Math.sqrt(head ?? 1);
+  const later: Span = [span[0], time ?? 0], length = later[1] - later[0];
+  return tf.tidy(() => {
+    const queries = piece(q, later), given = piece(upstream, later), keys = piece(k, span);
+    const line = (x: tf.Tensor) => tf.reshape(between(x, later), [rows, 1, groups * length]);
+    const products = tf.matMul(keys, queries, false, true);
+    const hidden = tf.transpose(hiding(groups, later, span));
+    const shares = tf.exp(tf.sub(tf.add(tf.mul(products, scale), hidden), line(logSums)));
+    const inner = tf.sub(tf.matMul(piece(v, span), given, false, true), line(along));
+    const slopes = tf.mul(tf.mul(shares, inner), scale);
+    return {
+      q: tf.reshape(tf.matMul(slopes, keys, true), [rows, groups, length, head ?? 1]),
+      k: tf.matMul(slopes, queries),
+      v: tf.matMul(shares, given),
+    };
+  });
+}
+
+/** Tokens of a span: [rows, groups, time, n] → [rows, groups, span, n]. */
+function between(x: tf.Tensor, [start, end]: Span): tf.Tensor {
+  const [rows, groups, , width] = x.shape;
+  return tf.slice(x, [0, 0, start, 0], [rows, groups, end - start, width ?? 1]);
+}
+
+/** The same with the groups below each other: [rows, groups · span, n]. */
+function piece(x: tf.Tensor, span: Span): tf.Tensor {
+  const [rows, groups, , width] = x.shape;
+  return tf.reshape(between(x, span), [rows, groups * (span[1] - span[0]), width ?? 1]);
+}
+
+/**
+ * Added to scores, [groups · queries, keys]: 0 where a query sees a key, −1e9 or less elsewhere. Sums and not a selection: that would
+ * be broadcast to the whole shape of the scores, which XLA folds into a constant.
+ */
+export function hiding(groups: number, queries: Span, keys: Span): tf.Tensor {
+  const rows = tf.tile(tf.range(...queries), [groups]), columns = tf.range(...keys);
+  return tf.mul(tf.minimum(tf.sub(tf.expandDims(rows, 1), tf.expandDims(columns, 0)), 0), 1e9);
+}

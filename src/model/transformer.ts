@@ -1,0 +1,96 @@
+// The transformer as a pure function: a flat parameter vector and token ids in, tensors out. Layers are the architecture's
+// (gpt_neox.ts, llama.ts). Sequences are padded on the right; causal attention alone keeps padding from touching earlier
+// positions.
+import * as tf from "@tensorflow/tfjs-core";
+import { checkShapes } from "../base/shapes.ts";
+import { extendedCache } from "./extended_cache.ts";
+import { gptNeoXLayer, gptNeoXNorm } from "./gpt_neox.ts";
+import { llamaLayer } from "./llama.ts";
+import { embeddingName, type ModelShape, outputEmbeddingName, parameterLayout } from "./model_shape.ts";
+import { rmsNorm } from "./rms_norm.ts";
+import { type RotaryTables, rotaryTables } from "./rotary.ts";
+import {
+  type LayerCache,
+  type LayerInput,
+  type NamedParameters,
+  plainAttention,
+} from "./transformer_layer.ts";
+
+const MASKED = -1e9;
+
+/** Slices of the flat vector under their names; gradients flow back into the vector. */
+export function namedParameters(model: ModelShape, flat: tf.Tensor): NamedParameters {
+  const layout = parameterLayout(model);
+  const pieces = tf.split(flat, layout.map((entry) => entry.size));
+  return Object.fromEntries(layout.map((entry, i) => [entry.name, tf.reshape(pieces[i], entry.shape)]));
+}
+
+/** How the tokens of one call see positions and each other. */
+export interface AttentionPlan extends RotaryTables {
+  /** Added to scores, broadcast over [batch, heads, time, keys]: 0 where visible, a large negative number elsewhere. */
+  bias: tf.Tensor;
+}
+
+/** The plan of a whole right-padded sequence: positions 0 … time − 1, each sees itself and what is before it. */
+export function causalPlan(model: ModelShape, time: number): AttentionPlan {
+  const bias = new Float32Array(time * time);
+  for (let row = 0; row < time; row++) bias.fill(MASKED, row * time + row + 1, (row + 1) * time);
+  return { ...rotaryTables(model, time), bias: tf.tensor4d(bias, [1, 1, time, time]) };
+}
+
+/**
+ * Final hidden states after the last norm.
+ *
+ * @param parameters named tensors of `model`
+ * @param tokens [batch, time], int32
+ * @param caches per layer keys and values of earlier tokens; the extended ones are returned
+ * @returns hidden [batch · time, hidden]
+ */
+export function hiddenStates(
+  model: ModelShape,
+  parameters: NamedParameters,
+  { tokens, plan, caches }: { tokens: tf.Tensor; plan: AttentionPlan; caches?: readonly LayerCache[] },
+): { hidden: tf.Tensor; caches: LayerCache[] } {
+  const extended: LayerCache[] = [];
+  const hidden = transformerLayers(model, parameters, {
+    tokens,
+    rotary: plan,
+    attend(layer, { queries, keys: newKeys, values: newValues }) {
+      const cache = caches?.[layer];
+      const before = (plan.bias.shape.at(-1) ?? 0) - (tokens.shape[1] ?? 0);
+      const keys = cache ? extendedCache(cache.keys, newKeys, before) : newKeys;
+      const values = cache ? extendedCache(cache.values, newValues, before) : newValues;
+      extended.push({ keys, values });
+      return plainAttention({ queries, keys, values }, plan.bias);
+    },
+  });
+  return { hidden, caches: extended };
+}
+
+export interface TransformerInput extends Pick<LayerInput, "rotary" | "attend"> {
+  /** [batch, time], int32 */
+  tokens: tf.Tensor;
+}
+
+/** The whole network but the way that queries meet keys. Returns hidden [batch · time, hidden] after the last norm. */
+export function transformerLayers(
+  model: ModelShape,
+  parameters: NamedParameters,
+  { tokens, rotary, attend }: TransformerInput,
+): tf.Tensor {
+  checkShapes("hiddenStates()", { tokens: ["batch", "time"] }, { tokens });
+  const [batch, time] = tokens.shape;
+  const layerOf = model.architecture === "gpt_neox" ? gptNeoXLayer : llamaLayer;
+  let x: tf.Tensor = tf.gather(parameters[embeddingName(model)], tf.reshape(tokens, [-1]));
+  for (let layer = 0; layer < model.numLayers; layer++) {
+    x = layerOf(model, parameters, { layer, x, batch, time, rotary, attend });
+  }
+  return model.architecture === "gpt_neox"
+    ? gptNeoXNorm(model, parameters, { x, name: "gpt_neox.final_layer_norm" })
+    : rmsNorm(x, parameters["model.norm.weight"], model.normEpsilon);
+}
+
+/** Logits of a policy. hidden [rows, hidden] → [rows, vocab]. */
+export function outputLogits(model: ModelShape, parameters: NamedParameters, hidden: tf.Tensor): tf.Tensor {
+  return tf.matMul(hidden, parameters[outputEmbeddingName(model)], false, true);
+}

@@ -1,0 +1,18 @@
+// The value network V(x, y_<t): a reward network read at every position instead of the last one. PPO's baseline.
+import * as tf from "@tensorflow/tfjs-core";
+import { type ModelShape, SCORE_NAME } from "./model_shape.ts";
+import { causalPlan, hiddenStates, namedParameters } from "./transformer.ts";
+
+/**
+ * The score of what each position has read: at the last token the same number as `rewardScores`.
+ *
+ * @param flat [parameters] of a shape with head "reward"
+ * @param tokens [batch, time], int32, right-padded
+ * @returns [batch, time]; position t is the value of what stands before token t + 1; meaningless at padding
+ */
+export function tokenValues(model: ModelShape, flat: tf.Tensor, tokens: tf.Tensor): tf.Tensor {
+  const [batch, time] = tokens.shape, parameters = namedParameters(model, flat);
+  const { hidden } = hiddenStates(model, parameters, { tokens, plan: causalPlan(model, time) });
+  const scores = tf.reshape(tf.matMul(hidden, parameters[SCORE_NAME], false, true), [batch, time]);
+  return model.rewardShift ? tf.sub(scores, model.rewardShift) : scores;
+}

@@ -1,0 +1,183 @@
+// The transformer: gradients against central differences, causality, masks, order, temperature.
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs-core";
+import { describe, it } from "@std/testing/bdd";
+import { ShapeError } from "../../../src/base/errors.ts";
+import { causalPlan, hiddenStates, namedParameters, outputLogits } from "../../../src/model/transformer.ts";
+import { parameterLayout } from "../../../src/model/model_shape.ts";
+import { policyLogProbabilities } from "../../../src/model/policy_model.ts";
+import { rewardScores } from "../../../src/model/reward_model.ts";
+import { sequenceBatch } from "../../../src/model/sequence_batch.ts";
+import { supervisedLoss } from "../../../src/math/supervised_loss.ts";
+import { useCpuTier } from "../../support/cpu_tier.ts";
+import {
+  assertGradient,
+  centralDifferences,
+  relativeError,
+  TOLERANCE,
+} from "../../support/gradient_check.ts";
+import { PAD, TINY_SHAPE, tinyParameters } from "../../support/tiny_model.ts";
+
+const SEQUENCES = [
+  { prompt: [3, 4, 5], continuation: [6, 7, 0] },
+  { prompt: [8], continuation: [3, 0] },
+  { prompt: [5, 5], continuation: [4, 8, 3, 6, 0] },
+];
+
+function tensorsOf(batch: ReturnType<typeof sequenceBatch>) {
+  return {
+    tokens: tf.tensor2d(batch.tokens, [batch.batch, batch.time], "int32"),
+    labels: tf.tensor2d(batch.labels, [batch.batch, batch.time], "int32"),
+    mask: tf.tensor2d(batch.continuationMask, [batch.batch, batch.time]),
+    lastIndex: tf.tensor1d(batch.lastIndex, "int32"),
+  };
+}
+
+/** Log-probabilities of the counted tokens of each sequence. */
+function countedLogProbabilities(sequences: typeof SEQUENCES, lengthMultiple = 1): number[][] {
+  return tf.tidy(() => {
+    const batch = sequenceBatch(sequences, { padId: PAD, lengthMultiple }),
+      { tokens, labels } = tensorsOf(batch);
+    const flat = tf.tensor1d(tinyParameters()), options = { temperature: 1, forbidden: [] };
+    const all = policyLogProbabilities(TINY_SHAPE, flat, { tokens, labels, ...options }).dataSync();
+    return sequences.map((_, row) => {
+      const places = Array.from({ length: batch.time }, (_, t) => row * batch.time + t);
+      return places.filter((place) => batch.continuationMask[place] === 1).map((place) => all[place]);
+    });
+  });
+}
+
+function assertNear(got: ArrayLike<number>, wanted: ArrayLike<number>, tolerance: number): void {
+  assert.equal(got.length, wanted.length);
+  Array.from(wanted).forEach((value, i) =>
+    assert.ok(Math.abs(got[i] - value) <= tolerance, `${got[i]} instead of ${value} at ${i}`)
+  );
+}
+
+describe("the transformer", () => {
+  useCpuTier();
+
+  /** Supervised loss of a small batch, and its gradient, as functions of the flat parameters. */
+  const value = (point: Float32Array) =>
+    tf.tidy(() => {
+      const { tokens, labels, mask } = tensorsOf(sequenceBatch(SEQUENCES, { padId: PAD }));
+      return loss(tf.tensor1d(point), tokens, labels, mask).dataSync()[0];
+    });
+  const loss = (flat: tf.Tensor, tokens: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor) =>
+    supervisedLoss(
+      tf.reshape(
+        policyLogProbabilities(TINY_SHAPE, flat, { tokens, labels, temperature: 0.8, forbidden: [PAD] }),
+        [-1],
+      ),
+      tf.reshape(mask, [-1]),
+    );
+
+  it("has the gradient that central differences give, tensor by tensor; a wrong one is rejected", () => {
+    const point = tinyParameters();
+    const gradient = tf.tidy(() => {
+      const { tokens, labels, mask } = tensorsOf(sequenceBatch(SEQUENCES, { padId: PAD }));
+      return tf.grad((flat: tf.Tensor) => loss(flat, tokens, labels, mask))(tf.tensor1d(point)).dataSync();
+    });
+    // Every third coordinate of small tensors, five of large ones.
+    const checked = parameterLayout(TINY_SHAPE).map(({ name, offset, size }) => {
+      const step = Math.max(3, Math.floor(size / 5));
+      const coordinates = Array.from({ length: Math.ceil(size / step) }, (_, i) => offset + i * step);
+      return { name, coordinates, wanted: centralDifferences(value, point, coordinates) };
+    });
+    const length = Math.hypot(...checked.flatMap(({ wanted }) => wanted));
+    for (const { name, coordinates, wanted } of checked) {
+      const off = Math.hypot(...wanted.map((value, i) => gradient[coordinates[i]] - value));
+      // Relative to the tensor's own part, or to a hundredth of the whole where that part is tiny (biases of keys).
+      const error = off / Math.max(Math.hypot(...wanted), length / 100);
+      assert.ok(error <= TOLERANCE, `${name}: the gradient is off by ${error}`);
+    }
+    const all = checked.flatMap(({ coordinates }) => coordinates);
+    const wanted = checked.flatMap((part) => part.wanted);
+    assertGradient(all.map((i) => gradient[i]), wanted);
+    // Deliberately wrong by half a percent, and with one tensor's sign turned.
+    assert.ok(relativeError(all.map((i) => 1.005 * gradient[i]), wanted) > TOLERANCE);
+    const turned = checked.flatMap(({ name, coordinates }) =>
+      coordinates.map((i) => name.endsWith("1.input_layernorm.bias") ? -gradient[i] : gradient[i])
+    );
+    assert.ok(relativeError(turned, wanted) > TOLERANCE);
+  });
+
+  it("has a reward whose gradient central differences give", () => {
+    const model = { ...TINY_SHAPE, head: "reward" as const }, point = tinyParameters(model);
+    const total = (flat: tf.Tensor) => {
+      const { tokens, lastIndex } = tensorsOf(sequenceBatch(SEQUENCES, { padId: PAD }));
+      const weights = tf.tensor1d([1, -2, 0.5]);
+      return tf.sum(tf.mul(rewardScores(model, flat, { tokens, lastIndex }), weights));
+    };
+    const coordinates = Array.from({ length: 45 }, (_, i) => point.length - 1 - i * 79);
+    const gradient = tf.tidy(() => tf.grad(total)(tf.tensor1d(point)).dataSync());
+    const read = (at: Float32Array) => tf.tidy(() => total(tf.tensor1d(at)).dataSync()[0]);
+    assertGradient(coordinates.map((i) => gradient[i]), centralDifferences(read, point, coordinates));
+  });
+
+  it("gives the same with more padding on the right: it is causal", () => {
+    const tight = countedLogProbabilities(SEQUENCES, 1);
+    for (const multiple of [8, 32]) {
+      countedLogProbabilities(SEQUENCES, multiple).forEach((row, i) => assertNear(row, tight[i], 2e-6));
+    }
+  });
+
+  it("gives each sequence alone what it gives in a batch, in any order (masked = sliced)", () => {
+    const together = countedLogProbabilities(SEQUENCES);
+    SEQUENCES.forEach((sequence, i) => assertNear(countedLogProbabilities([sequence])[0], together[i], 2e-6));
+    const turned = countedLogProbabilities([...SEQUENCES].reverse()).reverse();
+    turned.forEach((row, i) => assertNear(row, together[i], 2e-6));
+  });
+
+  it("does not see later tokens", () => {
+    const logitsOf = (tokens: number[]) =>
+      tf.tidy(() => {
+        const parameters = namedParameters(TINY_SHAPE, tf.tensor1d(tinyParameters()));
+        const plan = causalPlan(TINY_SHAPE, tokens.length);
+        const { hidden } = hiddenStates(TINY_SHAPE, parameters, {
+          tokens: tf.tensor2d([tokens], undefined, "int32"),
+          plan,
+        });
+        return outputLogits(TINY_SHAPE, parameters, hidden).dataSync();
+      });
+    const before = logitsOf([3, 4, 5, 6]), after = logitsOf([3, 4, 8, 7]);
+    const seen = 2 * TINY_SHAPE.vocabularySize;
+    assertNear(before.slice(0, seen), after.slice(0, seen), 2e-6);
+    assert.ok(Math.abs(before[seen] - after[seen]) > 1e-3);
+  });
+
+  it("gives forbidden tokens no probability and divides logits by the temperature", () => {
+    const sums = (temperature: number, forbidden: number[]) =>
+      tf.tidy(() => {
+        const flat = tf.tensor1d(tinyParameters()), { vocabularySize: vocabulary } = TINY_SHAPE;
+        const tokens = tf.tensor2d(Array.from({ length: vocabulary }, () => [3, 4]), undefined, "int32");
+        const labels = tf.tensor2d(
+          Array.from({ length: vocabulary }, (_, id) => [id, 0]),
+          undefined,
+          "int32",
+        );
+        const all = policyLogProbabilities(TINY_SHAPE, flat, { tokens, labels, temperature, forbidden })
+          .arraySync();
+        return (Array.isArray(all) ? all : []).map((row) => Array.isArray(row) ? Number(row[0]) : NaN);
+      });
+    const allowed = sums(1, [1, 2]), cold = sums(0.5, [1, 2]);
+    assert.ok(allowed[1] < -60 && allowed[2] < -60);
+    const total = allowed.reduce((sum, value) => sum + Math.exp(value), 0);
+    assert.ok(Math.abs(total - 1) < 1e-5, `probabilities sum to ${total}`);
+    // log π at T = ½ is 2 log π at T = 1, up to a constant.
+    assert.ok(Math.abs((cold[3] - cold[4]) - 2 * (allowed[3] - allowed[4])) < 1e-4);
+  });
+
+  it("refuses tokens without a batch axis by name", () => {
+    tf.tidy(() => {
+      const parameters = namedParameters(TINY_SHAPE, tf.tensor1d(tinyParameters()));
+      const tokens = tf.tensor1d([1, 2], "int32"), plan = causalPlan(TINY_SHAPE, 2);
+      assert.throws(
+        () => hiddenStates(TINY_SHAPE, parameters, { tokens, plan }),
+        (error) =>
+          error instanceof ShapeError &&
+          /hiddenStates\(\): "tokens" must be \[batch, time\], got \[2\]/.test(error.message),
+      );
+    });
+  });
+});
