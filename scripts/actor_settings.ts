@@ -24,7 +24,7 @@ export const ActorSettings = z.strictObject({
       name: z.enum(["native", "webgpu", "wasm", "cpu"]),
       threads: z.number().int().positive(),
       libraryDirectory: z.string().optional(),
-      variant: z.enum(["xla", "eager", "simd128", "relaxed-simd"]).optional(),
+      variant: z.enum(["xla", "graph", "eager", "simd128", "relaxed-simd"]).optional(),
       tf32: z.boolean().optional(),
     }),
   }),

@@ -42,7 +42,8 @@ async function readPolicy(folder: string, option: string): Promise<ModelFolder> 
   const opened = await readFolder(folder) ?? await readFolder(join(folder, "policy"));
   if (opened === undefined) {
     throw new ConfigError(
-      `Give ${option} a folder with config.json, or an export with "policy" in it: "${folder}" has neither`,
+      `Give ${option} a folder with config.json or adapter_config.json, or an export with "policy" in it: "${folder}" has ` +
+        "neither",
     );
   }
   if (opened.model.head === "policy") return opened;

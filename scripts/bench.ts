@@ -6,14 +6,15 @@ import { z } from "zod";
 import { ConfigError } from "../src/base/errors.ts";
 import { computesOnNvidia } from "../src/compute/native_gpu.ts";
 import { nearestName } from "../src/base/nearest_name.ts";
+import type { SideTier } from "./bench/bench_protocol.ts";
 import type { BenchReport } from "./bench/bench_result.ts";
 import { benchConditions, benchTable } from "./bench/bench_table.ts";
 import { BENCH_WORKS, type BenchWork } from "./bench/bench_works.ts";
 import { findPeer, type FoundPeer } from "./bench/find_peer.ts";
 import { measureGrowth } from "./bench/growth.ts";
-import { machineFacts } from "./bench/machine_facts.ts";
+import { type MachineFacts, machineFacts } from "./bench/machine_facts.ts";
 import { runWork } from "./bench/run_work.ts";
-import { chooseCompute, tierText } from "./choose_compute.ts";
+import { chooseCompute, type ChosenCompute, tierText } from "./choose_compute.ts";
 import { choice, type CommandTable, flag, list, value, wholeNumber } from "./command_line.ts";
 import { exitNow } from "./exit_now.ts";
 import { runCommand } from "./run_command.ts";
@@ -29,7 +30,7 @@ const options = z.strictObject({
   seconds: wholeNumber("no round of a work starts later than this (default: 40)", { min: 1 }),
   python: value("PROGRAM", "Python of the peer, with torch and transformers (default: python3)"),
   "no-peer": flag("ours alone"),
-  backend: choice(["auto", "native", "wasm", "cpu"], "where ours computes (default: auto)"),
+  backend: choice(["auto", "native", "webgpu", "wasm", "cpu"], "where ours computes (default: auto)"),
   threads: wholeNumber("threads of both sides (default: all cores, at most 2)", { min: 1, max: 256 }),
   growth: flag("instead: time and memory of ours against length, batch, width, vocabulary and depth"),
   out: value("DIR", "with --growth: folder for growth.svg and growth.json (default: none)"),
@@ -61,75 +62,93 @@ export function chosenWorks(only: readonly string[]): readonly BenchWork[] {
   return wanted.length === 0 ? BENCH_WORKS : BENCH_WORKS.filter(({ name }) => wanted.includes(name));
 }
 
+interface BenchWorld {
+  compute: ChosenCompute;
+  facts: MachineFacts;
+  threads: number;
+  /** For models that the peer opens; removed at the end. */
+  folder: string;
+  terminal: Terminal;
+}
+
 async function bench(options: Options, terminal: Terminal): Promise<number> {
   const works = chosenWorks(options.only), facts = await machineFacts();
-  const environment = Deno.env.toObject();
   const threads = options.threads ?? Math.min(2, availableParallelism());
   const compute = await chooseCompute({
     requested: options.backend ?? "auto",
     threads,
     mayFetch: true,
-    environment,
+    environment: Deno.env.toObject(),
     log: (line) => terminal.line(line),
   });
-  const { name, libraryDirectory, tf32 } = compute.options;
-  const tier = { name, threads: compute.options.threads, libraryDirectory, tf32 };
   const folder = await Deno.makeTempDir({ prefix: "bench-" });
   const interrupt = () => {
     Deno.removeSync(folder, { recursive: true });
     exitNow(130);
   };
   Deno.addSignalListener("SIGINT", interrupt);
+  const world: BenchWorld = { compute, facts, threads, folder, terminal };
   try {
-    if (options.growth) {
-      const out = options.out === undefined ? undefined : userPath(options.out, environment);
-      const growth = await measureGrowth({ tier, threads, folder, out, terminal });
-      if (options.json) {
-        console.log(JSON.stringify({ ...facts, threads, engine: tierText(compute.description), ...growth }));
-      }
-      return growth.worse.length === 0 ? 0 : 1;
-    }
-    const peer: FoundPeer = options["no-peer"] ? { missing: "left out" } : await findPeer(options.python);
-    if ("missing" in peer) terminal.line(`Measuring ours alone, without a peer: ${peer.missing}`);
-    const report: BenchReport = {
-      ...facts,
-      threads,
-      engines: {
-        ours: tierText(compute.description),
-        peer: "engine" in peer ? peer.engine : null,
-      },
-      results: [],
-      failures: [],
-    };
-    for (const work of works) {
-      terminal.progress(`${work.name}: ${work.about}`);
-      try {
-        report.results.push(
-          await runWork(work, {
-            tier,
-            threads,
-            device: computesOnNvidia(compute.description) ? "gpu" : "cpu",
-            python: "python" in peer ? peer.python : undefined,
-            rounds: options.rounds,
-            seconds: options.seconds ?? 40,
-            folder: join(folder, work.name),
-            told: (text) => terminal.progress(`${work.name}: ${text}`),
-          }),
-        );
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        report.failures.push({ work: work.name, message });
-        terminal.line(`${work.name} gave no result: ${message}`);
-      }
-    }
-    terminal.progress("");
-    for (const line of [...benchTable(report), "", ...benchConditions(report)]) terminal.line(line);
-    if (options.json) console.log(JSON.stringify(report));
-    return report.failures.length === 0 ? 0 : 1;
+    return options.growth ? await tellGrowth(options, world) : await compare(works, options, world);
   } finally {
     Deno.removeSignalListener("SIGINT", interrupt);
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+async function tellGrowth({ out, json }: Options, world: BenchWorld): Promise<number> {
+  const { compute, facts, threads } = world;
+  const growth = await measureGrowth({
+    ...world,
+    tier: tierOf(compute),
+    out: out === undefined ? undefined : userPath(out, Deno.env.toObject()),
+  });
+  if (json) {
+    console.log(JSON.stringify({ ...facts, threads, engine: tierText(compute.description), ...growth }));
+  }
+  return growth.worse.length === 0 ? 0 : 1;
+}
+
+async function compare(works: readonly BenchWork[], options: Options, world: BenchWorld): Promise<number> {
+  const { compute, facts, threads, folder, terminal } = world;
+  const peer: FoundPeer = options["no-peer"] ? { missing: "left out" } : await findPeer(options.python);
+  if ("missing" in peer) terminal.line(`Measuring ours alone, without a peer: ${peer.missing}`);
+  const report: BenchReport = {
+    ...facts,
+    threads,
+    engines: { ours: tierText(compute.description), peer: "engine" in peer ? peer.engine : null },
+    results: [],
+    failures: [],
+  };
+  for (const work of works) {
+    terminal.progress(`${work.name}: ${work.about}`);
+    try {
+      report.results.push(
+        await runWork(work, {
+          tier: tierOf(compute),
+          threads,
+          device: computesOnNvidia(compute.description) ? "gpu" : "cpu",
+          python: "python" in peer ? peer.python : undefined,
+          rounds: options.rounds,
+          seconds: options.seconds ?? 40,
+          folder: join(folder, work.name),
+          told: (text) => terminal.progress(`${work.name}: ${text}`),
+        }),
+      );
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      report.failures.push({ work: work.name, message });
+      terminal.line(`${work.name} gave no result: ${message}`);
+    }
+  }
+  terminal.progress("");
+  for (const line of [...benchTable(report), "", ...benchConditions(report)]) terminal.line(line);
+  if (options.json) console.log(JSON.stringify(report));
+  return report.failures.length === 0 ? 0 : 1;
+}
+
+function tierOf({ options: { name, threads, libraryDirectory, tf32 } }: ChosenCompute): SideTier {
+  return { name, threads, libraryDirectory, tf32 };
 }
 
 if (import.meta.main) {

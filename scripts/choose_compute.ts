@@ -173,7 +173,7 @@ function variantOf({ variant }: TierRecord): TierOptions["variant"] {
   return VARIANTS.find((one) => one === variant);
 }
 
-const VARIANTS = ["xla", "eager", "simd128", "relaxed-simd"] as const;
+const VARIANTS = ["xla", "graph", "eager", "simd128", "relaxed-simd"] as const;
 
 function defaultThreads(name: TierName): number {
   if (name === "wasm") return Math.min(availableParallelism(), MOST_WASM_THREADS);

@@ -17,11 +17,13 @@ export const configTable: CommandTable<typeof options.shape> = {
   options,
 };
 
-/** `policy.steps = 80 steps` and below it what it is and its source. */
+/** `policy.steps = 80 steps` and below it what it is and its source. A section that is null shows what its fields would be. */
 export function configText(config: unknown): string {
-  return CONFIG_FIELDS.map(({ path, about, unit, source }) => {
-    const value = JSON.stringify(valueAt(config, path));
-    return `${path} = ${value}${unit === undefined ? "" : ` ${unit}`}\n    ${about} [${source}]`;
+  return CONFIG_FIELDS.map(({ path, about, unit, source, fallback }) => {
+    const value = valueAt(config, path), section = path.replace(/\.[^.]*$/, "");
+    const text = JSON.stringify(value === undefined ? fallback : value);
+    const absent = value === undefined ? ` (once ${section} is set)` : "";
+    return `${path} = ${text}${unit === undefined ? "" : ` ${unit}`}${absent}\n    ${about} [${source}]`;
   }).join("\n");
 }
 

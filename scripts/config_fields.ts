@@ -1,4 +1,5 @@
 // Every field of a run's configuration as a list of paths, read from the one schema: for --set, its messages and `config`.
+// A section that may be null is a field of its own, before its fields.
 import { z } from "zod";
 import { RunConfig } from "../events/mod.ts";
 
@@ -8,6 +9,8 @@ export interface ConfigField {
   about: string;
   unit?: string;
   source: string;
+  /** Its value once its section is there; only in a section that may be null. */
+  fallback?: unknown;
 }
 
 const Notes = z.object({ about: z.string(), unit: z.string().optional(), source: z.string() });
@@ -50,6 +53,23 @@ function fieldsOf(schema: z.ZodObject, prefix: string): ConfigField[] {
     const inner = field instanceof z.ZodPrefault ? field.unwrap() : field;
     if (inner instanceof z.ZodObject) return fieldsOf(inner, `${prefix}${key}.`);
     const notes = field instanceof z.ZodType ? field.meta() : undefined;
-    return [{ path: `${prefix}${key}`, ...Notes.parse(notes) }];
+    const own = { path: `${prefix}${key}`, ...Notes.parse(notes) }, optional = optionalSection(inner);
+    if (optional === undefined) return [own];
+    const fallbacks = optional.parse({});
+    return [
+      own,
+      ...fieldsOf(optional, "").map((each) => ({
+        ...each,
+        path: `${own.path}.${each.path}`,
+        fallback: valueAt(fallbacks, each.path),
+      })),
+    ];
   });
+}
+
+/** The section in a field that is null unless somebody sets it. */
+function optionalSection(field: unknown): z.ZodObject | undefined {
+  const nullable = field instanceof z.ZodDefault ? field.unwrap() : field;
+  const section = nullable instanceof z.ZodNullable ? nullable.unwrap() : undefined;
+  return section instanceof z.ZodObject ? section : undefined;
 }

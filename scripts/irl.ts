@@ -44,7 +44,7 @@ const options = z.strictObject({
     "N|ACTOR=N,…",
     "NVIDIA GPU of all actors, or of each: generator=0,policy-optimizer=1 (default: the first)",
   ),
-  threads: wholeNumber("threads of the native tier (default: all cores)", { min: 1, max: 1024 }),
+  threads: wholeNumber("threads of the native and wasm tiers (default: all cores)", { min: 1, max: 1024 }),
   "no-fetch": flag("fetch no library and no server"),
   "no-memory-check": flag("start also when the estimated memory is not there (deno task plan)"),
   bus: choice(BUS_NAMES, "message bus (default: nats where a server is found, else pipe)"),

@@ -7,6 +7,28 @@ export function modelCard(run: RunModels, head: "policy" | "reward"): string {
   return head === "policy" ? policyCard(run) : rewardCard(run);
 }
 
+/** Text of `README.md` beside the policy's adapter. */
+export function adapterCard(
+  run: RunModels,
+  { baseModel, type }: { baseModel: string | null; type: "F32" | "BF16" },
+): string {
+  const rounded = type === "BF16" ? "The base's numbers count as rounded to bfloat16. " : "";
+  return `---
+library_name: peft
+${baseModel === null ? "" : `base_model: ${baseModel}\n`}---
+# Adapter of run ${run.run}, iteration ${run.iteration}
+
+The policy as a LoRA adapter. ${howMade(run)}
+${rounded}With the adapter it computes what the folder \`policy\` beside it does.
+
+\`\`\`python
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder)
+\`\`\`
+`;
+}
+
 function policyCard(run: RunModels): string {
   return `---
 library_name: transformers

@@ -42,7 +42,7 @@ export const modelOptions = {
     ["auto", "native", "webgpu", "wasm", "cpu"],
     "where to compute (default: native, else wasm)",
   ),
-  threads: wholeNumber("threads of the native backend (default: all)", { min: 1, max: 256 }),
+  threads: wholeNumber("threads of the native and wasm backends (default: all)", { min: 1, max: 256 }),
 };
 
 export interface ModelOptions {

@@ -6,9 +6,8 @@ import { ConfigError, SchemaError } from "../src/base/errors.ts";
 import { type ChatFormat, chatFormat } from "../src/data/chat_format.ts";
 import { loadTokenizer } from "../src/data/load_tokenizer.ts";
 import type { Tokenizer } from "../src/data/tokenizer.ts";
-import { decodeModel } from "../src/model/checkpoint.ts";
 import type { GenerationConfig } from "../src/model/generation_config.ts";
-import type { ModelShape } from "../src/model/model_shape.ts";
+import { mergedNetwork, type Network, readStoredModel, type StoredModel } from "../src/model/stored_model.ts";
 import { readFileArtifacts } from "../src/store/file_artifacts.ts";
 import { readFileLog } from "../src/store/file_log.ts";
 import { runFiles } from "../src/store/run_files.ts";
@@ -27,20 +26,15 @@ export interface ModelSource {
   workingFolder: string;
 }
 
-export interface LoadedModel {
-  model: ModelShape;
-  flat: Float32Array;
-}
-
 export interface OpenedModels {
   /** For people: `run "demo-1", iteration 3`. */
   name: string;
   tokenizer: Tokenizer;
   /** How conversations become texts. */
   chat: ChatFormat;
-  policy?: LoadedModel;
+  policy?: Network;
   /** In the reward's own unit. */
-  reward?: LoadedModel;
+  reward?: Network;
   /** How the policy draws texts unless somebody asks otherwise. */
   sampling: Sampling;
 }
@@ -67,8 +61,8 @@ export async function openModels(source: ModelSource): Promise<OpenedModels> {
     name: run.name,
     tokenizer: loadTokenizer(run.tokenizer),
     chat: chatFormat(run.tokenizer, run.name),
-    policy: decodeModel(run.policy.weights, run.policy.digest),
-    reward: run.reward === null ? undefined : decodeModel(run.reward.weights, run.reward.digest),
+    policy: mergedNetwork(run.policy.stored),
+    reward: run.reward === null ? undefined : mergedNetwork(run.reward.stored),
     sampling: samplingOf(run.config),
   };
 }
@@ -78,10 +72,9 @@ export function samplingOf({ policy, evaluation }: RunConfig): Sampling {
   return { temperature: policy.temperature, topK: 0, topP: 1, maxNewTokens: evaluation.maxNewTokens };
 }
 
-interface StoredModel {
+interface RunModel {
   digest: string;
-  /** Bytes of `model.safetensors`. */
-  weights: Uint8Array;
+  stored: StoredModel;
 }
 
 export interface RunModels {
@@ -92,12 +85,12 @@ export interface RunModels {
   iteration: number;
   /** Text of `tokenizer.json`. */
   tokenizer: string;
-  policy: StoredModel;
+  policy: RunModel;
   /** null in iteration 0, which is supervised fine-tuning. */
-  reward: StoredModel | null;
+  reward: RunModel | null;
 }
 
-/** What a run has recorded, as files' contents: artifacts are verified against their digests. */
+/** What a run has recorded: artifacts are verified against their digests. */
 export async function readRunModels(
   { from = "", iteration, runsFolder, workingFolder }: ModelSource,
 ): Promise<RunModels> {
@@ -114,7 +107,7 @@ export async function readRunModels(
     );
   }
   const artifacts = readFileArtifacts(folder);
-  const stored = async (digest: string) => ({ digest, weights: await artifacts.get(digest) });
+  const stored = async (digest: string) => ({ digest, stored: await readStoredModel(artifacts, digest) });
   return {
     name: `run "${run}", iteration ${wanted.iteration}`,
     run,
@@ -156,7 +149,8 @@ async function openFolder(folder: string): Promise<OpenedModels> {
   const first = policy ?? reward;
   if (first === undefined) {
     throw new ConfigError(
-      `Give --model a folder with config.json, or one with such folders "policy" and "reward": "${folder}" has neither`,
+      `Give --model a folder with config.json or adapter_config.json, or one with such folders "policy" and "reward": ` +
+        `"${folder}" has neither`,
     );
   }
   return { ...first, name: `"${folder}"`, policy: policy?.policy, reward: reward?.reward };

@@ -3,6 +3,8 @@
 import { RunConfig, unbuiltSwitches } from "../events/mod.ts";
 import { ConfigError } from "../src/base/errors.ts";
 import { PRESETS } from "../src/irl/presets.ts";
+import { checkLora } from "../src/irl/trained_model.ts";
+import { modelShape } from "../src/model/checkpoint.ts";
 import { CONFIG_FIELDS, isObject, pathsIn, valueAt, withValueAt } from "./config_fields.ts";
 import { nearestName } from "../src/base/nearest_name.ts";
 
@@ -28,7 +30,8 @@ export function resolveConfig(sources: ConfigSources): RunConfig {
   if (sources.model !== undefined) input = { ...input, model: { ...sources.model } };
   for (const path of pathsIn(file)) {
     const value = valueAt(file, path);
-    if (!isObject(value)) input = withValueAt(input, path, value);
+    // An empty section changes nothing but that it is there.
+    if (!isObject(value) || !isObject(valueAt(input, path))) input = withValueAt(input, path, value);
   }
   for (const setting of sources.set ?? []) {
     const { path, value } = readSetting(setting);
@@ -38,6 +41,7 @@ export function resolveConfig(sources: ConfigSources): RunConfig {
   const config = parseConfig({ ...input, preset });
   const [unbuilt] = unbuiltSwitches(config);
   if (unbuilt !== undefined) throw new ConfigError(unbuilt);
+  checkLora(modelShape(config.model, config.model.vocabularySize ?? 1, "policy"), config.lora);
   return config;
 }
 

@@ -14,7 +14,7 @@ import { checkRunName } from "../src/store/run_name.ts";
 import { isInProcess } from "./choose_bus.ts";
 import { chooseCompute, type ChosenCompute } from "./choose_compute.ts";
 import { type ConductOptions, conductRun, mayFetchFor } from "./conduct_run.ts";
-import { CONFIG_FIELDS, valueAt } from "./config_fields.ts";
+import { CONFIG_FIELDS, isObject, valueAt } from "./config_fields.ts";
 import { type BaseModel, type DataFiles, loadData, type LoadedData, storeData } from "./load_data.ts";
 import { checkMemory } from "./plan/check_memory.ts";
 import { parseConfig, presetInput } from "./resolve_config.ts";
@@ -157,8 +157,9 @@ function sizeOf(path: string): number | undefined {
 function configText(config: RunConfig): string {
   const preset = parseConfig(presetInput(config.preset));
   const changes = CONFIG_FIELDS.flatMap(({ path }) => {
-    const value = JSON.stringify(valueAt(config, path));
-    return path === "seed" || value === JSON.stringify(valueAt(preset, path)) ? [] : [`${path}=${value}`];
+    const value = valueAt(config, path), text = JSON.stringify(value);
+    const isSame = text === JSON.stringify(valueAt(preset, path));
+    return path === "seed" || isSame || isObject(value) ? [] : [`${path}=${text}`];
   });
   const changed = changes.length === 0 ? "" : `, ${changes.join(" ")}`;
   return `preset ${config.preset}, seed ${config.seed}${changed}`;

@@ -70,7 +70,7 @@ export const BENCH_WORKS: readonly BenchWork[] = [
     about: "the same, vocabulary 50,304",
     spec: { kind: "rollout", model: pythia14m, prompts: 64, samplesPerPrompt: 1, ...lengths },
     aim: 6,
-    rounds: 5,
+    rounds: 4,
   },
   {
     name: "rollout-top",
@@ -85,7 +85,7 @@ export const BENCH_WORKS: readonly BenchWork[] = [
       topP: 0.9,
     },
     aim: 6,
-    rounds: 5,
+    rounds: 4,
   },
   {
     name: "inner-loop",

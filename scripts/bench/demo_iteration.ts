@@ -41,7 +41,7 @@ export async function tune({ config, data, ports }: Iteration): Promise<Digest> 
 export async function iterate(
   iteration: Iteration,
   sft: Digest,
-  { policySteps }: { policySteps: number },
+  { policySteps, rewardSteps }: { policySteps: number; rewardSteps?: number },
 ): Promise<Record<string, number>> {
   const seconds: Record<string, number> = {};
   const timed = async <Result>(name: string, work: Promise<Result>): Promise<Result> => {
@@ -50,7 +50,7 @@ export async function iterate(
     return result;
   };
   const sampled = await timed("sample", sample(iteration, sft));
-  const reward = await timed("reward", learn(iteration, sft, sampled.generations));
+  const reward = await timed("reward", learn(iteration, sft, { ...sampled, numSteps: rewardSteps }));
   const optimised = await timed("policy", optimise(iteration, sft, { reward, numSteps: policySteps }));
   const evaluated = await timed(
     "evaluate",
@@ -86,11 +86,11 @@ async function sample({ config, data, ports }: Iteration, policy: Digest) {
 async function learn(
   { config, data, ports }: Iteration,
   policy: Digest,
-  generations: Digest[],
+  { generations, numSteps }: { generations: Digest[]; numSteps?: number },
 ): Promise<Digest> {
   const { reward: settings, generation: { negatives } } = config, { numDemonstrations } = data;
-  const numSteps = numRewardSteps(settings, { numDemonstrations, negatives });
-  const { result } = await inChunks(numSteps, settings.chunkSteps, (chunk) =>
+  const all = numRewardSteps(settings, { numDemonstrations, negatives });
+  const { result } = await inChunks(numSteps ?? all, settings.chunkSteps, (chunk) =>
     learnReward({
       ...base(config, data)(1, "reward"),
       ...chunk,
@@ -98,7 +98,6 @@ async function learn(
       role: "reward-learner",
       demonstrations: data.demonstrations,
       generations,
-      negatives,
       policy,
       previousReward: null,
       settings,

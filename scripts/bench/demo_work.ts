@@ -26,7 +26,7 @@ export async function prepareDemo(
   const iteration: Iteration = { config, data, ports }, sft = await tune(iteration);
   await writeForPeer(folder, { config, loaded, sft, ports });
   // What is compiled at first use is compiled once in a run, too.
-  await iterate(iteration, sft, { policySteps: Math.min(3, spec.policySteps) });
+  await iterate(iteration, sft, { policySteps: 12, rewardSteps: 24 });
   return {
     checks: { demonstrations: data.numDemonstrations, prompts: data.numPrompts },
     run: () => iterate(iteration, sft, { policySteps: spec.policySteps }),

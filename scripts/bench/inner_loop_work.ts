@@ -54,6 +54,7 @@ function policyTask(spec: SpecOf<"inner-loop">, ports: StepPorts): PolicyTask {
         maxNewTokens: spec.newTokens,
         temperature: 1,
         warmupSteps: 0,
+        noEosPenalty: 0,
       }),
       lora: null,
     },

@@ -39,15 +39,19 @@ class Demo:
         self.eos, self.pad, self.unk = self.data["eos"], self.data["pad"], self.data["unk"]
 
     def checks(self):
-        self.iterate(min(3, self.steps))
+        self.load()
+        self.optimise_policy(1, 1.0, 0.0)
         return {"demonstrations": len(self.data["demonstrations"]), "prompts": len(self.data["prompts"])}
 
     def run(self, _variant):
         return self.iterate(self.steps)
 
-    def iterate(self, steps):
+    def load(self):
         self.sft, self.policy = (load_policy(f"{self.folder}/policy").eval() for _ in range(2))
         self.reward = load_reward(f"{self.folder}/reward")
+
+    def iterate(self, steps):
+        self.load()
         times = [time.perf_counter()]
         pairs, sampled = self.sample_generations()
         times.append(time.perf_counter())

@@ -1,16 +1,17 @@
-# The peer's RL inner loop: rollouts in one batch, rewards, log-probabilities of the reference, one policy step.
+# The peer's RL inner loop: rollouts in one batch by either way of sampling, rewards, log-probabilities of the reference, and
+# one policy step.
 import torch
 
 from peer_models import adamw, load_policy, load_reward, made_up_tokens
 from peer_policy import Sequences, leave_one_out, policy_update, reward_scores, sequence_scores
-from peer_sampling import sample
+from peer_sampling import sample, sample_by_generate
 
 MICROBATCH = 64
 KL = 0.3
 
 
 class InnerLoop:
-    variants = ["eager"]
+    variants = ["loop", "generate"]
 
     def __init__(self, spec, folder):
         self.samples = spec["samplesPerPrompt"]
@@ -22,13 +23,14 @@ class InnerLoop:
         self.options = {"temperature": 1.0, "new_tokens": spec["newTokens"], "samples": self.samples}
 
     def checks(self):
-        counts = self.run("eager")
-        self.run("eager")
-        return counts
+        return self.run("loop")
 
-    def run(self, _variant):
-        tokens, logs, counted = sample(self.policy, self.prompts, self.options)
+    def run(self, variant):
         prompts = self.prompts.repeat_interleave(self.samples, 0)
+        if variant == "generate":
+            tokens, logs, counted = sample_by_generate(self.policy, prompts, self.options)
+        else:
+            tokens, logs, counted = sample(self.policy, self.prompts, self.options)
         lengths = torch.full((prompts.shape[0],), prompts.shape[1])
         sequences = Sequences(prompts, lengths, tokens, counted, 0)
         parts, rows = sequences.parts(MICROBATCH), prompts.shape[0]

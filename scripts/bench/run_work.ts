@@ -27,47 +27,53 @@ export interface WorkOptions {
 }
 
 export async function runWork(work: BenchWork, options: WorkOptions): Promise<WorkResult> {
-  const { tier, threads, device, python, folder, told } = options, start = options.start ?? startSide;
+  const { tier, threads, python } = options, start = options.start ?? startSide;
   const ours = start(ourProgram(tier));
   const peer = python === undefined ? undefined : start(peerProgram(python, threads));
   try {
-    const { spec } = work, prepare = { type: "prepare" as const, spec, folder, threads, device };
-    told("preparing");
-    const ourReady = await ready(ours, { ...prepare, tier });
-    if (peer !== undefined) await writePeerModels(spec, folder);
-    const peerReady = peer === undefined ? undefined : await ready(peer, prepare);
-    const problem = peerReady && disagreement(ourReady.checks, peerReady.checks);
-    if (problem !== undefined) throw new Error(`The two sides do not do the same work: ${problem}`);
-    const contestants: Contestant[] = [{ name: OURS, side: ours, variant: ourReady.variants[0] }];
-    if (peer !== undefined) {
-      for (const variant of peerReady?.variants ?? []) {
-        contestants.push({ name: variant, side: peer, variant });
-      }
-    }
+    const contestants = await prepareSides({ ours, peer }, work.spec, options);
     const wanted = options.rounds ?? work.rounds;
-    const played = await playRounds(contestants, {
+    const { rounds, numDiscarded, isDisturbed, counts } = await playRounds(contestants, {
       wanted,
       seconds: options.seconds,
       nowMs: () => performance.now(),
       timeOf: processTime,
-      told: (done) => told(`round ${done} of ${wanted}`),
+      told: (done) => options.told(`round ${done} of ${wanted}`),
     });
     return {
       work: work.name,
       about: work.about,
-      ...comparison(played.rounds),
+      ...comparison(rounds),
       ...(peer !== undefined && { aim: work.aim }),
-      memory: memoryOf(ours, peer, work),
-      rounds: {
-        kept: played.rounds.length,
-        discarded: played.numDiscarded,
-        disturbed: played.isDisturbed,
-      },
-      counts: played.counts,
+      memory: memoryOf({ ours, peer }, work),
+      rounds: { kept: rounds.length, discarded: numDiscarded, disturbed: isDisturbed },
+      counts,
     };
   } finally {
     await Promise.all([ours.close(), peer?.close()]);
   }
+}
+
+interface Sides {
+  ours: Side;
+  peer?: Side;
+}
+
+/** Both sides warm, and doing the same: an Error if not. */
+async function prepareSides(
+  { ours, peer }: Sides,
+  spec: WorkSpec,
+  { tier, threads, device, folder, told }: WorkOptions,
+): Promise<Contestant[]> {
+  const prepare = { type: "prepare" as const, spec, folder, threads, device };
+  told("preparing");
+  const ourReady = await ready(ours, { ...prepare, tier });
+  const contestants: Contestant[] = [{ name: OURS, side: ours, variant: ourReady.variants[0] }];
+  if (peer === undefined) return contestants;
+  await writePeerModels(spec, folder);
+  const peerReady = await ready(peer, prepare), problem = disagreement(ourReady.checks, peerReady.checks);
+  if (problem !== undefined) throw new Error(`The two sides do not do the same work: ${problem}`);
+  return [...contestants, ...peerReady.variants.map((variant) => ({ name: variant, side: peer, variant }))];
 }
 
 async function ready(side: Side, question: Parameters<Side["ask"]>[0]) {
@@ -90,7 +96,7 @@ async function writePeerModels(spec: WorkSpec, folder: string): Promise<void> {
   }
 }
 
-function memoryOf(ours: Side, peer: Side | undefined, { memoryAim }: BenchWork): WorkResult["memory"] {
+function memoryOf({ ours, peer }: Sides, { memoryAim }: BenchWork): WorkResult["memory"] {
   const oursMegabytes = peakMegabytes(ours.pid);
   const peerMegabytes = peer && peakMegabytes(peer.pid);
   return {

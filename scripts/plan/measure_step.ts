@@ -1,5 +1,5 @@
-// One command in a process of its own, as an actor runs it: a Worker computes. Tells the process's memory at its start, with the
-// tier open, and at its peak.
+// One command in a process of its own, as an actor runs it: a Worker computes. A step that is cut into chunks runs its first chunk and
+// then its last, from the saved state. Tells the process's memory with the tier open, and at its peak.
 import { fileURLToPath } from "node:url";
 import { Command } from "../../events/mod.ts";
 import type { TierOptions } from "../../src/compute/tier.ts";
@@ -25,6 +25,8 @@ export async function measureStep(
     args: ["run", "--allow-all", "--no-prompt", "--quiet", `--config=${configPath}`, import.meta.url],
     env: {
       ...tierEnvironment(tier),
+      // Without the programs that earlier processes kept: a first run has to compile.
+      TF_XLA_FLAGS: Deno.env.get("TF_XLA_FLAGS") ?? "",
       [INPUT_VARIABLE]: JSON.stringify({ command, folder, tier }),
     },
     stdin: "null",
@@ -47,7 +49,12 @@ async function measure(): Promise<MeasuredMemory> {
   if (tier.name === "native") prepareExit();
   const open = await openWorkerCompute({ tier, folder });
   const { residentMegabytes } = peakMemory();
-  await open.compute.run(Command.parse(command), () => {});
+  const first = Command.parse(command), { data } = await open.compute.run(first, () => {});
+  if ("toStep" in first) {
+    const { state } = Object(data), { toStep, numSteps } = first;
+    const last = { ...first, chunk: 1, state, fromStep: toStep, toStep: numSteps };
+    await open.compute.run(Command.parse(last), () => {});
+  }
   const { peakMegabytes } = peakMemory();
   if (peakMegabytes === undefined) throw new Error("This system does not tell a process's peak memory");
   return { openMegabytes: residentMegabytes, peakMegabytes };

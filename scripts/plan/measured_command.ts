@@ -23,8 +23,8 @@ export interface MeasuredRows {
   >;
 }
 
-/** Steps that are run: the first compiles. */
-const NUM_STEPS = 2;
+/** Steps of the first chunk, of which the first compiles, and of both. */
+const FIRST_STEPS = 2, NUM_STEPS = 3;
 
 /** Puts rows and models into the store. */
 export async function storeMeasuredRows(
@@ -63,7 +63,7 @@ export async function storeMeasuredRows(
   };
 }
 
-/** Its first steps, from the models' artifacts; the reward's on the difference to a frozen one where its kind has that. */
+/** Its first chunk, from the models' artifacts; the reward's on the difference to a frozen one where its kind has that. */
 export function measuredCommand(step: MeasuredStep, { config, stored }: MeasuredRows): Command {
   const { tokenizer, demonstrations, policy } = stored;
   const base = {
@@ -77,8 +77,7 @@ export function measuredCommand(step: MeasuredStep, { config, stored }: Measured
     key: keyFromSeed(1),
     tokenizer,
   };
-  // The last step saves the state, and not yet the model.
-  const chunk = { state: null, fromStep: 0, toStep: NUM_STEPS, numSteps: NUM_STEPS + 1 };
+  const chunk = { state: null, fromStep: 0, toStep: FIRST_STEPS, numSteps: NUM_STEPS };
   switch (step) {
     case "sft":
       return Command.parse({

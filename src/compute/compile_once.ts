@@ -1,7 +1,7 @@
 // Compiled functions for whatever shapes they are called with, each as long as its tier.
 import { digestOf } from "../base/canonical.ts";
 import { specOf } from "./compile.ts";
-import type { StateFunction, TensorFunction, TensorSpec, TierCompiler } from "./tier.ts";
+import type { StateFunction, TensorFunction, TierCompiler } from "./tier.ts";
 
 /** What names a function among those of a tier. */
 export interface FunctionIdentity {

@@ -1,40 +1,26 @@
-// compile() and loop() of the native tier: a function is traced at its first call and is one XLA program from then on.
-// Equal traces share a program, so that a function made anew for each chunk of a run is compiled once.
-import * as tf from "@tensorflow/tfjs-core";
-import {
-  createTensorsTypeOpAttr,
-  type NodeJSKernelBackend,
-} from "@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js";
-import { ShapeError } from "../base/errors.ts";
-import { checkArguments, checkState, foreignState, specOf, specText } from "./compile.ts";
-import type { NativeBinding } from "./native_binding.ts";
+// compile() of the native tier's variants "xla" and "graph": a function is traced at its first call and is one function of
+// libtensorflow from then on. Equal traces share it, so that a function made anew for each chunk of a run is compiled once.
+import type * as tf from "@tensorflow/tfjs-core";
+import type { NodeJSKernelBackend } from "@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js";
+import { checkArguments, checkState, foreignState } from "./compile.ts";
 import type { NativeFunction } from "./native_functions.ts";
-import { functionAttribute, specTypes } from "./native_graph.ts";
-import type { NativeTracer } from "./native_tracer.ts";
-import { assignVariable, NativeState, tracedVariable } from "./native_state.ts";
-import { attributeKinds } from "./native_types.ts";
-import type {
-  StateFunctionSpecs,
-  TensorFunction,
-  TensorSpec,
-  TierCompiler,
-  TracedOperations,
-} from "./tier.ts";
+import { tracedOperations } from "./native_loop.ts";
+import type { NativeMemory } from "./native_memory.ts";
+import { NativeState } from "./native_state.ts";
+import { traceFunction, type Tracing } from "./native_trace.ts";
+import type { StateFunctionSpecs, TensorFunction, TierCompiler } from "./tier.ts";
 
 /** Programs kept; the one that was not called for the longest time goes. libtensorflow keeps some of its memory, so stay below. */
 const MOST_PROGRAMS = 96;
 
-export function compileNatively(
-  backend: NodeJSKernelBackend,
-  { tracer, memory }: Pick<NativeBinding, "tracer" | "memory">,
-): Required<TierCompiler> {
-  const programs = new KeptPrograms();
+export function compileNatively(tracing: Tracing, memory: NativeMemory): Required<TierCompiler> {
+  const programs = new KeptPrograms(), { backend, tracer } = tracing;
   const open = (name: string, fn: TensorFunction, specs: StateFunctionSpecs) => {
     let known: string | undefined;
     return (args: tf.Tensor[]) => {
       const program = known === undefined ? undefined : programs.find(known);
       if (program !== undefined) return call(backend, program, { name, args });
-      const traced = programs.keep(trace(backend, tracer, { name, fn, ...specs, isProgram: true }));
+      const traced = programs.keep(traceFunction(tracing, { name, fn, ...specs, isProgram: true }));
       known = traced.name;
       return memory.whileCompiling(() => call(backend, traced, { name, args }));
     };
@@ -61,7 +47,7 @@ export function compileNatively(
       };
     },
     openState: (initial) => new NativeState(backend, initial),
-    traced: tracedOperations(backend, tracer),
+    traced: tracedOperations(tracing),
   };
 }
 
@@ -94,119 +80,6 @@ class KeptPrograms {
   }
 }
 
-function tracedOperations(backend: NodeJSKernelBackend, tracer: NativeTracer): TracedOperations {
-  return {
-    loop(condition, body, initial) {
-      if (!tracer.isTracing) throw new Error("Call loop() inside a compiled function");
-      const args = initial.map(specOf);
-      const part = { args, state: [], isProgram: false };
-      const test = trace(backend, tracer, {
-        ...part,
-        name: "condition",
-        fn: (...state) => [condition(...state)],
-      });
-      const step = trace(backend, tracer, { ...part, name: "body", fn: body });
-      checkLoop(args, step);
-      return backend.executeMultipleOutputs(
-        "StatelessWhile",
-        [
-          {
-            name: "T",
-            type: attributeKinds.TF_ATTR_TYPE,
-            value: args.map(({ dtype }) => specTypes[dtype]),
-          },
-          functionAttribute("cond", test.name),
-          functionAttribute("body", step.name),
-        ],
-        [...initial],
-        initial.length,
-      );
-    },
-    writeSlice(target, values, start) {
-      if (!tracer.isTracing) throw new Error("Call writeSlice() inside a compiled function");
-      return backend.executeSingleOutput("XlaDynamicUpdateSlice", [
-        createTensorsTypeOpAttr("T", target.dtype),
-        createTensorsTypeOpAttr("Tindices", "int32"),
-      ], [target, values, tf.stack([...start])]);
-    },
-  };
-}
-
-interface TraceOptions extends StateFunctionSpecs {
-  name: string;
-  fn: TensorFunction;
-  isProgram: boolean;
-}
-
-/** The function of libtensorflow that takes the arguments and then the state's variables. */
-function trace(
-  backend: NodeJSKernelBackend,
-  tracer: NativeTracer,
-  { name, fn, args, state, isProgram }: TraceOptions,
-): NativeFunction {
-  return tracer.trace(name.replace(/[^A-Za-z0-9]+/g, "_"), {
-    isProgram,
-    build: () =>
-      tf.tidy(() => {
-        const given = args.map((spec) => placeholder(backend, spec));
-        const variables = state.map((spec) => tracedVariable(backend, spec));
-        const all = fn(...variables.map(({ value }) => value), ...given);
-        const next = all.slice(0, state.length), results = all.slice(state.length);
-        checkState(name, state, next.map(specOf));
-        const changes = variables
-          .map((variable, i) => ({ ...variable, next: next[i] }))
-          .filter(({ value, next }) => value.dataId !== next.dataId);
-        if (results.length + changes.length === 0) throw new Error(`Return a tensor from "${name}"`);
-        for (const { variable, next } of changes) assignVariable(backend, variable, next);
-        if (results.length > 0) gather(backend, results);
-      }),
-  });
-}
-
-function placeholder(backend: NodeJSKernelBackend, { shape, dtype }: TensorSpec): tf.Tensor {
-  return backend.executeSingleOutput("Placeholder", [
-    createTensorsTypeOpAttr("dtype", dtype),
-    { name: "shape", type: attributeKinds.TF_ATTR_SHAPE, value: [...shape] },
-  ], []);
-}
-
-/** Makes the results those of one last operation. */
-function gather(backend: NodeJSKernelBackend, results: tf.Tensor[]): void {
-  const types = results.map((result) => specTypes[specOf(result).dtype]);
-  backend.executeMultipleOutputs(
-    "IdentityN",
-    [
-      { name: "T", type: attributeKinds.TF_ATTR_TYPE, value: types },
-    ],
-    results,
-    results.length,
-  );
-}
-
-/** Lets XLA compile a program for these arguments without running it. */
-function compileAhead(
-  backend: NodeJSKernelBackend,
-  { name }: NativeFunction,
-  { args, numVariables }: { args: tf.Tensor[]; numVariables: number },
-) {
-  const types = args.slice(0, args.length - numVariables).map((arg) => specTypes[specOf(arg).dtype]);
-  const list = (key: string, value: number[]) => ({ name: key, type: attributeKinds.TF_ATTR_TYPE, value });
-  const made = backend.executeMultipleOutputs(
-    "_XlaCompile",
-    [
-      list("Tconstants", []),
-      list("Targs", types),
-      { name: "Nresources", type: attributeKinds.TF_ATTR_INT, value: numVariables },
-      { name: "must_compile", type: attributeKinds.TF_ATTR_BOOL, value: true },
-      { name: "_XlaHasReferenceVars", type: attributeKinds.TF_ATTR_BOOL, value: false },
-      functionAttribute("function", name),
-    ],
-    args,
-    2,
-  );
-  tf.dispose(made);
-}
-
 function call(
   backend: NodeJSKernelBackend,
   program: NativeFunction,
@@ -224,20 +97,4 @@ function call(
       { cause },
     );
   }
-}
-
-/** A loop's body must give tensors like those it takes. */
-function checkLoop(specs: readonly TensorSpec[], { results }: NativeFunction): void {
-  const wanted = specs.map(specText),
-    got = results.map(({ shape, dtype }) => {
-      const name = Object.entries(specTypes).find(([, number]) => number === dtype)?.[0] ?? `type ${dtype}`;
-      return `${name} [${shape.join(", ")}]`;
-    });
-  if (wanted.join() === got.join()) return;
-  const index = wanted.findIndex((text, i) => text !== got[i]);
-  throw new ShapeError(
-    index < 0
-      ? `loop: the body must give ${wanted.length} tensors, got ${got.length}`
-      : `loop: the body must give ${wanted[index]} as state ${index}, got ${got[index] ?? "nothing"}`,
-  );
 }

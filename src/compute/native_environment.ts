@@ -1,6 +1,7 @@
 // Environment of a process that computes on the native tier. It must be set before the process starts,
 // so the parent passes it on. What concerns GPUs was not run on a GPU.
 import { join } from "node:path";
+import { openProgramCache } from "./program_cache.ts";
 
 export interface NativeSettings {
   /** Folder of libtensorflow; CUDA's libraries lie beside it in `nvidia`, where a package installer puts them. */
@@ -9,12 +10,14 @@ export interface NativeSettings {
   device?: number;
   /** Whether matrix products on an NVIDIA GPU may round their factors to 10 bits: faster, other numbers. @default false */
   tf32?: boolean;
+  /** Threads of the tier, and the folder in which compiled programs are kept for later processes. @default none are kept */
+  programs?: { threads: number; folder: string };
   /** The parent's environment: what a user has set there stays. */
   inherited?: Readonly<Record<string, string | undefined>>;
 }
 
 export function nativeEnvironment(
-  { libraryDirectory, device, tf32 = false, inherited = {} }: NativeSettings = {},
+  { libraryDirectory, device, tf32 = false, programs, inherited = {} }: NativeSettings = {},
 ): Record<string, string> {
   const nvidia = libraryDirectory === undefined ? undefined : join(libraryDirectory, "..", "nvidia");
   const libraries = nvidia === undefined ? [] : libraryFolders(nvidia);
@@ -26,17 +29,28 @@ export function nativeEnvironment(
     // These products do not ask the libraries that heed the setting below.
     ...(tf32 ? [] : ["--xla_gpu_enable_triton_gemm=false"]),
   ];
+  const XLA_FLAGS = withFlags(inherited.XLA_FLAGS, flags);
+  const cache = libraryDirectory === undefined || programs === undefined
+    ? undefined
+    : openProgramCache(programs.folder, { libraryDirectory, threads: programs.threads, flags: XLA_FLAGS });
   return {
     // glibc would map and unmap every tensor above 128 KB, with a page fault for each 4 KB: half the speed.
     MALLOC_MMAP_MAX_: "0",
     MALLOC_TRIM_THRESHOLD_: "100000000000",
-    // Errors only: libtensorflow tells about processor features and devices on stderr.
-    TF_CPP_MIN_LOG_LEVEL: "2",
+    // No log: libtensorflow tells about processor features, devices and loaded programs on stderr. Errors come to us as such.
+    TF_CPP_MIN_LOG_LEVEL: "3",
     // A GPU's memory is taken as needed, so that several actors can share it.
     TF_FORCE_GPU_ALLOW_GROWTH: "true",
     // The GPU's libraries would use TF32 by themselves, and the numbers would differ from every other tier's.
     ...(tf32 ? {} : { NVIDIA_TF32_OVERRIDE: "0" }),
-    XLA_FLAGS: withFlags(inherited.XLA_FLAGS, flags),
+    XLA_FLAGS,
+    ...(cache === undefined ? {} : {
+      TF_XLA_FLAGS: withFlags(inherited.TF_XLA_FLAGS, [
+        `--tf_xla_persistent_cache_directory=${cache}`,
+        // What a GPU's programs depend on is not in the folder's name.
+        "--tf_xla_persistent_cache_device_types=CPU",
+      ]),
+    }),
     ...(libraries.length === 0
       ? {}
       : { LD_LIBRARY_PATH: [...libraries, ...pathsOf(inherited.LD_LIBRARY_PATH)].join(":") }),

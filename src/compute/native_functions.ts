@@ -12,8 +12,10 @@ export interface NativeFunction {
 
 interface Definition {
   make(name: string): Deno.PointerObject;
-  /** Called as a whole and compiled by XLA; the others are parts of such programs. */
+  /** Called as a whole; the others are parts of such functions. */
   isProgram: boolean;
+  /** By XLA into one program; else its operations run one after the other, but without us between them. */
+  isCompiled: boolean;
   results: NativeFunction["results"];
   /** Functions that this one calls, freed with it. */
   inner: readonly NativeFunction[];
@@ -37,10 +39,10 @@ export class NativeFunctions {
     for (const name of [...this.#known.keys()]) this.#remove(name);
   }
 
-  define(name: string, { make, isProgram, results, inner }: Definition): NativeFunction {
+  define(name: string, { make, isProgram, isCompiled, results, inner }: Definition): NativeFunction {
     const known = this.#known.get(name);
     if (known === undefined) {
-      this.#known.set(name, { pointer: this.#add(make(name), isProgram), users: 1, inner });
+      this.#known.set(name, { pointer: this.#add(make(name), isProgram && isCompiled), users: 1, inner });
       if (isProgram) this.#native.programs.add(name);
     } else {
       known.users++;
@@ -61,10 +63,10 @@ export class NativeFunctions {
     };
   }
 
-  #add(pointer: Deno.PointerObject, isProgram: boolean): Deno.PointerObject {
+  #add(pointer: Deno.PointerObject, isCompiled: boolean): Deno.PointerObject {
     const { library, context, status } = this.#native;
     try {
-      if (isProgram) {
+      if (isCompiled) {
         const key = cString("_XlaMustCompile");
         library.TF_FunctionSetAttrValueProto(pointer, key, trueValue, BigInt(trueValue.length), status);
         checkStatus(library, status);

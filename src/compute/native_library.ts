@@ -29,8 +29,6 @@ const coreSymbols = {
   TFE_OpSetAttrFloat: { parameters: ["pointer", "buffer", "f32"], result: "void" },
   TFE_OpSetAttrBool: { parameters: ["pointer", "buffer", "u8"], result: "void" },
   TFE_OpSetAttrType: { parameters: ["pointer", "buffer", "i32"], result: "void" },
-  TFE_OpSetAttrFunction: { parameters: ["pointer", "buffer", "pointer"], result: "void" },
-  TFE_OpSetAttrTypeList: { parameters: ["pointer", "buffer", "buffer", "i32"], result: "void" },
   TFE_OpSetAttrShape: { parameters: ["pointer", "buffer", "buffer", "i32", "pointer"], result: "void" },
   TFE_OpSetAttrIntList: { parameters: ["pointer", "buffer", "buffer", "i32"], result: "void" },
   TFE_OpSetAttrFloatList: { parameters: ["pointer", "buffer", "buffer", "i32"], result: "void" },

@@ -3,7 +3,7 @@
 import type { TFEOpAttr } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding.js";
 import { type AttributeSetters, setAttribute } from "./native_attributes.ts";
 import type { NativeContext } from "./native_context.ts";
-import { checkStatus, type NativeLibrary, present } from "./native_library.ts";
+import { checkStatus, present } from "./native_library.ts";
 import { cString } from "./native_pin.ts";
 import { dataTypes } from "./native_types.ts";
 
@@ -220,7 +220,7 @@ export class NativeTensors {
   }
 }
 
-function eagerSetters({ library, context, status }: NativeContext): AttributeSetters {
+function eagerSetters({ library, status }: NativeContext): AttributeSetters {
   return {
     text: (operation, key, text) => library.TFE_OpSetAttrString(operation, key, text, BigInt(text.length)),
     int: library.TFE_OpSetAttrInt,
@@ -230,17 +230,15 @@ function eagerSetters({ library, context, status }: NativeContext): AttributeSet
     flag: library.TFE_OpSetAttrBool,
     flags: (operation, key, values) => library.TFE_OpSetAttrBoolList(operation, key, values, values.length),
     type: library.TFE_OpSetAttrType,
-    types: (operation, key, values) => library.TFE_OpSetAttrTypeList(operation, key, values, values.length),
+    types() {
+      throw new Error("Lists of types are for compiled functions");
+    },
     shape(operation, key, sizes) {
       library.TFE_OpSetAttrShape(operation, key, sizes, sizes.length, status);
       checkStatus(library, status);
     },
-    functionName(operation, key, name) {
-      const called = library.TFE_NewOp(context, Uint8Array.of(...name, 0), status);
-      checkStatus(library, status);
-      library.TFE_OpSetAttrBool(called, cString("_XlaMustCompile"), 1);
-      library.TFE_OpSetAttrFunction(operation, key, called);
-      library.TFE_DeleteOp(called);
+    functionName() {
+      throw new Error("Operations that call functions are for compiled functions");
     },
   };
 }

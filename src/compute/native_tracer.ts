@@ -54,7 +54,10 @@ export class NativeTracer {
    * The function that `build` makes of operations: its arguments are the "Placeholder"s and its results those of the last
    * operation. Equal traces give the same function. The caller releases it.
    */
-  trace(name: string, { isProgram, build }: { isProgram: boolean; build: () => void }): NativeFunction {
+  trace(
+    name: string,
+    { isProgram, isCompiled, build }: { isProgram: boolean; isCompiled: boolean; build: () => void },
+  ): NativeFunction {
     if (!this.isTracing) this.#start = this.#tensors.nextId;
     const trace: Trace = {
       name,
@@ -72,6 +75,7 @@ export class NativeTracer {
       const finished = this.#functions.define(`${name}_${graph.digest(last.values).slice(0, 16)}`, {
         make: (functionName) => graph.toFunction(functionName, last.values),
         isProgram,
+        isCompiled,
         results: last.values.map(({ shape, dtype }) => ({ shape, dtype })),
         inner,
       });

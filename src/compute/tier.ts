@@ -14,7 +14,7 @@ export interface TensorSpec {
 /** What a run records: equal descriptions give bitwise equal results. */
 export interface TierDescription {
   name: TierName;
-  /** Kernel variant: "xla" or "eager" on native, "simd128" or "relaxed-simd" on wasm, "wgsl" on webgpu. */
+  /** Kernel variant: "xla", "graph" or "eager" on native, "simd128" or "relaxed-simd" on wasm, "wgsl" on webgpu. */
   variant: string;
   /** Threads in use, set by us and not taken from the machine; always 1 but on native and wasm. */
   threads: number;
@@ -68,14 +68,14 @@ export interface TierCompiler {
    * `fn` with its arguments' number, shapes and types checked on every call (ShapeError). What it makes on the way
    * is freed; the results belong to the caller and are never the arguments themselves.
    *
-   * Variant "xla" runs `fn` once, at the first call, to trace it into one program: `fn` must not read numbers out of
+   * Variants "xla" and "graph" run `fn` once, at the first call, to trace it into one program: `fn` must not read numbers out of
    * tensors, and what it takes from outside its arguments is fixed then. An operation that cannot be traced is an Error
-   * that names it. Compiling takes seconds, so callers keep to few shapes there.
+   * that names it. Compiling with "xla" takes seconds, so callers keep to few shapes there.
    */
   compile(name: string, fn: TensorFunction, specs: readonly TensorSpec[]): TensorFunction;
   /**
    * The same for a function that changes a state: `fn` is pure, (state, …arguments) → [next state, …results], and a tensor of the
-   * state that it hands through stays as it is. A call that throws leaves the whole state as it was. On variant "xla" the
+   * state that it hands through stays as it is. A call that throws leaves the whole state as it was. Where functions are traced the
    * state is variables that the program changes in place: no second copy of parameters and moments is ever in memory.
    */
   compileWithState(name: string, fn: TensorFunction, specs: StateFunctionSpecs): StateFunction;
@@ -86,6 +86,8 @@ export interface TierCompiler {
 }
 
 export interface Tier extends TierDescription, TierCompiler {
+  /** One line for the user: why this is not the variant that one would wish for. */
+  readonly remark?: string;
   /** Resolves with the reason when the backend can compute no more by itself; what it gives since then is refused. */
   readonly failed?: Promise<Error>;
   /** Frees the backend; every tensor of it is gone. */
@@ -98,9 +100,10 @@ export interface TierOptions {
   /** Folder of libtensorflow_cc.so.2; native only. */
   libraryDirectory?: string;
   /**
-   * Native: whether compile() makes one XLA program of a function or runs it operation by operation. Wasm: whether a product
+   * Native: whether compile() makes one XLA program of a function, hands it to libtensorflow as a graph or runs it operation by
+   * operation. Wasm: whether a product
    * and its sum are rounded together ("relaxed-simd", which not every processor can) or each for itself.
-   * @default "xla"; "relaxed-simd" where the processor can, else "simd128"
+   * @default "xla", or "graph" where XLA fails; "relaxed-simd" where the processor can, else "simd128"
    */
   variant?: TierVariant;
   /** Native on an NVIDIA GPU only: whether its process was started with TF32 products, as its environment sets it. @default false */
@@ -109,7 +112,7 @@ export interface TierOptions {
 
 /** The variants that can be chosen. */
 const VARIANTS = {
-  native: ["xla", "eager"],
+  native: ["xla", "graph", "eager"],
   wasm: ["simd128", "relaxed-simd"],
   webgpu: [],
   cpu: [],
@@ -119,6 +122,7 @@ export type TierVariant = (typeof VARIANTS)[TierName][number];
 /** A backend that tfjs uses now, before its self-test. */
 export interface OpenBackend extends TierCompiler {
   description: TierDescription;
+  remark?: Tier["remark"];
   failed?: Promise<Error>;
   dispose(): void;
 }
@@ -168,7 +172,7 @@ async function openBackend(options: TierOptions): Promise<OpenBackend> {
       return openNative({
         directory: options.libraryDirectory,
         threads: options.threads,
-        variant: options.variant === "eager" ? "eager" : "xla",
+        variant: VARIANTS.native.find((variant) => variant === options.variant),
         tf32: options.tf32 ?? false,
       });
     }

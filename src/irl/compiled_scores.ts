@@ -105,7 +105,7 @@ export function valueScoring(
   tier: Tier,
   model: ModelShape,
 ): (flat: tf.Tensor, tokens: tf.Tensor) => tf.Tensor {
-  const run = compileOnce(tier, (flat, tokens) => [tokenValues(model, flat, tokens)], {
+  const run = compileOnce(tier, (flat, tokens) => [tokenValues(model, flat, { tokens })], {
     name: "token values",
     settings: model,
   });

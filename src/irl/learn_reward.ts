@@ -119,24 +119,21 @@ async function runChunk(
 }
 
 /**
- * All pairs in a fixed order; every n-th prompt is held out with all its demonstrations and generations. A demonstration with
- * an unknown word makes no pair: no generation can hold one, so the word alone would tell the two apart.
+ * All pairs in a fixed order; every n-th demonstration is held out with all its generations. A demonstration with an unknown
+ * word makes no pair: no generation can hold one, so the word alone would tell the two apart.
  */
 async function readPairs(command: LearnReward, ports: StepPorts) {
   const tokenizer = await readTokenizer(ports, command.tokenizer);
   const rows = await readDemonstrations(ports, command.demonstrations);
   const all = tokenSequences(rows, tokenizer, Infinity);
   const isWhole = ({ continuation }: TokenSequence) => !continuation.some((id) => id === tokenizer.unkId);
-  const prompts = new Map([...new Set(rows.map(({ prompt }) => prompt))].map((prompt, i) => [prompt, i]));
-  const isHeldOut = (row: number) =>
-    (prompts.get(rows[row].prompt) ?? 0) % command.settings.heldOutEvery === 0;
   const training: Pair[] = [], heldOut: Pair[] = [];
   for (const digest of command.generations) {
     for (const { demonstration: row, tokens } of await readGenerations(ports, digest)) {
       const demonstration = all[row];
       if (!isWhole(demonstration)) continue;
       const pair = { demonstration, generation: { prompt: demonstration.prompt, continuation: tokens } };
-      (isHeldOut(row) ? heldOut : training).push(pair);
+      (row % command.settings.heldOutEvery === 0 ? heldOut : training).push(pair);
     }
   }
   if (training.length === 0 || heldOut.length === 0) {

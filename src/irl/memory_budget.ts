@@ -24,39 +24,41 @@ export interface StepMemory {
 export interface TierMemory {
   /** Resident with the tier open: runtime, libraries, self-test. */
   openBytes: number;
-  /** One compiled program and what compiling leaves behind, and for each layer in it; twice that with gradients. */
-  programBytes: number;
+  /** Compiling the largest program, and for each of its layers; freed memory stays with the process. */
+  compilerBytes: number;
   layerBytes: number;
+  /** Each further program. */
+  programBytes: number;
 }
 
-/** Measured on Linux x86_64, tensorflow 2.21.0 and tfjs 4.22.0, Deno 2.9.6: two cores, resident memory. */
+/** Measured on Linux x86_64, tensorflow 2.21.0 and tfjs 4.22.0, Deno 2.9.6, two cores: resident memory. */
 export const TIER_MEMORY: Record<"native" | "wasm" | "webgpu" | "cpu", TierMemory> = {
-  native: { openBytes: 428e6, programBytes: 70e6, layerBytes: 17e6 },
-  wasm: { openBytes: 260e6, programBytes: 0, layerBytes: 0 },
-  webgpu: { openBytes: 300e6, programBytes: 0, layerBytes: 0 },
-  cpu: { openBytes: 230e6, programBytes: 0, layerBytes: 0 },
+  native: { openBytes: 430e6, compilerBytes: 150e6, layerBytes: 27e6, programBytes: 15e6 },
+  wasm: { openBytes: 260e6, compilerBytes: 0, layerBytes: 0, programBytes: 0 },
+  webgpu: { openBytes: 300e6, compilerBytes: 0, layerBytes: 0, programBytes: 0 },
+  cpu: { openBytes: 230e6, compilerBytes: 0, layerBytes: 0, programBytes: 0 },
 };
 
 const BYTES = 4;
-/** Arrays of [tokens, vocabulary] at a time: probabilities and their gradient in training, logits and probabilities in scoring. */
-const TRAINED_LOGITS = 2.2, SCORED_LOGITS = 2;
+/**
+ * Arrays of [tokens, vocabulary] at a time: in training probabilities and their gradient, and one and a half more where tokens are
+ * masked that are never drawn; in scoring logits and probabilities.
+ */
+const TRAINED_LOGITS = 2.2, MASKED_LOGITS = 1.3, SCORED_LOGITS = 2;
 /** Arrays of [rows, vocabulary] where a token is drawn: logits, probabilities, sums of them and what is between. */
 const DRAWN_LOGITS = 5;
-/** A trained network's vectors on the device: parameters and two moments. */
+/** Vectors on the device of what is trained: parameters and two moments. */
 const STATE_VECTORS = 3;
-/** On the host while a state is saved: what it started from, what was read (twice), and the bytes of the file; three each. */
-const SAVED_VECTORS = 12;
-/** On the host while nothing is saved: what the state started from, and the file that it came from. */
-const STARTED_VECTORS = 3;
-/** On the host for every model that is frozen: its numbers and the file that they came from. */
-const FROZEN_HOST_VECTORS = 1;
+/** A program cuts the vector of parameters into tensors, or joins the tensors' gradients to one vector. */
+const PROGRAM_VECTORS = 1;
+/** On the host: the file that a model came from and its numbers. */
+const LOADED_VECTORS = 2;
+/** On the host: the file that a state came from and its three vectors; three read, copied and in the file when it is saved. */
+const STARTED_VECTORS = 6, SAVED_VECTORS = 9;
 
 export function stepMemory(sizes: StepSizes, tier: TierMemory): StepMemory {
-  const always = [...ownParts(sizes, tier), ...parameterParts(sizes)];
-  const computing = [...always, ...hostParts(sizes, STARTED_VECTORS), ...computingParts(sizes)];
-  const saving = [...always, ...hostParts(sizes, SAVED_VECTORS)];
-  const isSaving = sizes.trained.length > 0 && total(saving) > total(computing);
-  const parts = (isSaving ? saving : computing).filter(({ bytes }) => bytes > 0);
+  const parts = [...ownParts(sizes, tier), ...parameterParts(sizes), ...workingParts(sizes)]
+    .filter(({ bytes }) => bytes > 0);
   return { step: sizes.step, role: ROLE_OF_STEP[sizes.step], parts, peakBytes: total(parts) };
 }
 
@@ -65,57 +67,65 @@ export function total(parts: readonly MemoryPart[]): number {
 }
 
 function ownParts({ trained, scored, generated }: StepSizes, tier: TierMemory): MemoryPart[] {
-  const program = ({ model }: BatchSize, factor: number) =>
-    factor * (tier.programBytes + tier.layerBytes * model.numLayers);
-  const programs = [
-    ...trained.map((size) => program(size, 2)),
-    ...[...scored, ...generated].map((size) => program(size, 1)),
-  ];
+  // A batch in parts has a program for a part and one for the update.
+  const numPrograms = trained.reduce(
+    (sum, { isCut }) => sum + (isCut ? 2 : 1),
+    scored.length + generated.length,
+  );
+  const numLayers = Math.max(...[...trained, ...scored, ...generated].map(({ model }) => model.numLayers));
   return [
     { what: "runtime and libraries", bytes: tier.openBytes, where: "host" },
-    { what: "compiled programs", bytes: programs.reduce((sum, bytes) => sum + bytes, 0), where: "host" },
-  ];
-}
-
-function parameterParts({ trained, frozen }: StepSizes): MemoryPart[] {
-  const sum = (of: (model: ModelShape) => number, models: readonly ModelShape[]) =>
-    models.reduce((bytes, model) => bytes + of(model), 0);
-  const models = trained.map(({ model }) => model);
-  return [
-    { what: "parameters", bytes: sum(vectorBytes, models) + sum(vectorBytes, frozen), where: "device" },
     {
-      what: "moments of the optimiser",
-      bytes: (STATE_VECTORS - 1) * sum(vectorBytes, models),
-      where: "device",
-    },
-    {
-      what: "parameters on their way to the device",
-      bytes: FROZEN_HOST_VECTORS * sum(vectorBytes, frozen),
+      what: "compiler and programs",
+      bytes: tier.compilerBytes + tier.layerBytes * numLayers + tier.programBytes * (numPrograms - 1),
       where: "host",
     },
   ];
 }
 
-function hostParts({ trained }: StepSizes, vectors: number): MemoryPart[] {
-  const bytes = trained.reduce((sum, { model }) => sum + vectors * vectorBytes(model), 0);
-  const what = vectors === SAVED_VECTORS ? "states being saved" : "states as they were loaded";
-  return [{ what, bytes, where: "host" }];
+function parameterParts({ trained, frozen, loaded }: StepSizes): MemoryPart[] {
+  const models = [...frozen, ...loaded];
+  const trainedBytes = sumOf(trained, (size) => BYTES * size.trainedNumbers);
+  // An adapter stands on a frozen network.
+  const bases = trained.filter(({ isAdapter }) => isAdapter).map(({ model }) => model);
+  return [
+    {
+      what: "parameters",
+      bytes: trainedBytes + sumOf([...frozen, ...bases], vectorBytes),
+      where: "device",
+    },
+    { what: "moments of the optimiser", bytes: (STATE_VECTORS - 1) * trainedBytes, where: "device" },
+    {
+      what: "models as they were loaded",
+      bytes: LOADED_VECTORS * sumOf([...models, ...bases], vectorBytes),
+      where: "host",
+    },
+    {
+      what: "states loaded and saved",
+      bytes: (STARTED_VECTORS + SAVED_VECTORS) * trainedBytes,
+      where: "host",
+    },
+  ];
 }
 
-/** Gradients, activations and logits of the largest program, and caches: one runs at a time, and memory is used again. */
-function computingParts({ trained, scored, generated }: StepSizes): MemoryPart[] {
-  const sums = trained.reduce((bytes, { model, isCut }) => bytes + (isCut ? vectorBytes(model) : 0), 0);
-  const programs = [
-    ...trained.map((size) => [
-      part("gradients", vectorBytes(size.model)),
-      part("activations", BYTES * keptActivations(size.model, size)),
-      part("logits", TRAINED_LOGITS * logitBytes(size)),
-    ]),
-    ...scored.map((size) => [
-      part("activations", BYTES * passingActivations(size.model, size)),
-      part("logits", SCORED_LOGITS * logitBytes(size)),
-    ]),
+/** What programs work in. Freed memory is used again where it is large enough, and stays with the process where it is not. */
+function workingParts(sizes: StepSizes): MemoryPart[] {
+  const sums = sumOf(sizes.trained, ({ isCut, trainedNumbers }) => isCut ? BYTES * trainedNumbers : 0);
+  const kept = new Map<string, number>([["summed gradients", sums]]);
+  let largest = 0;
+  for (const parts of programParts(sizes)) {
+    if (total(parts) <= largest) continue;
+    largest = total(parts);
+    for (const { what, bytes } of parts) kept.set(what, (kept.get(what) ?? 0) + bytes);
+  }
+  return Array.from(kept, ([what, bytes]) => part(what, bytes));
+}
+
+/** Of every program, in the order in which a step runs them. */
+function programParts({ trained, scored, generated }: StepSizes): MemoryPart[][] {
+  return [
     ...generated.map((size) => [
+      part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
       part("keys and values", BYTES * cachedNumbers(size.model, size)),
       part(
         "activations",
@@ -123,16 +133,26 @@ function computingParts({ trained, scored, generated }: StepSizes): MemoryPart[]
       ),
       part("logits", DRAWN_LOGITS * logitBytes({ ...size, time: 1 })),
     ]),
+    ...scored.map((size) => [
+      part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
+      part("activations", BYTES * passingActivations(size.model, size)),
+      part("logits", SCORED_LOGITS * logitBytes(size)),
+    ]),
+    ...trained.map((size) => [
+      // What an adapter gives the network is made in the program as well.
+      part("gradients", (PROGRAM_VECTORS + Number(size.isAdapter)) * vectorBytes(size.model)),
+      part("activations", BYTES * keptActivations(size.model, size)),
+      part("logits", (TRAINED_LOGITS + (size.isMasked ? MASKED_LOGITS : 0)) * logitBytes(size)),
+    ]),
   ];
-  const largest = programs.reduce<MemoryPart[]>(
-    (most, parts) => total(parts) > total(most) ? parts : most,
-    [],
-  );
-  return [part("summed gradients", sums), ...largest];
 }
 
 function part(what: string, bytes: number): MemoryPart {
   return { what, bytes, where: "device" };
+}
+
+function sumOf<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((sum, item) => sum + of(item), 0);
 }
 
 function vectorBytes(model: ModelShape): number {

@@ -93,7 +93,7 @@ function shortage(
 /** What changes the largest part. */
 function advice({ step }: StepMemory, { what }: MemoryPart): string {
   const isBatch = what === "activations" || what === "logits" || what === "keys and values";
-  if (!isBatch) return "Take a smaller model or a machine with more memory";
+  if (!isBatch) return "Train adapters (--set lora={}), or take a smaller model or more memory";
   const isDrawn = what === "keys and values";
   switch (step) {
     case "sft":

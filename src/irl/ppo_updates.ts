@@ -90,7 +90,7 @@ async function openValue(task: PolicyTask, network: TrainedModel, saved: string 
       tf.mul(
         valueCoefficient,
         clippedValueLoss(
-          tokenValues(model, flat, tokens),
+          tokenValues(model, flat, { tokens }),
           { oldValues, returns, continuationMask },
           { clipRange },
         ),

@@ -2,9 +2,11 @@
 // the step functions; a change there is a change here.
 import type { Role, RunConfig } from "../../events/mod.ts";
 import { modelShape } from "../model/checkpoint.ts";
-import type { ModelShape } from "../model/model_shape.ts";
+import { adapterSize } from "../model/lora.ts";
+import { type ModelShape, numParameters } from "../model/model_shape.ts";
 import type { PlanData } from "./plan_data.ts";
 import { scoringBatch } from "./scoring_batch.ts";
+import { loraConfig } from "./trained_model.ts";
 
 export const PLANNED_STEPS = ["sft", "generate", "reward", "policy", "evaluate"] as const;
 export type PlannedStep = typeof PLANNED_STEPS[number];
@@ -29,14 +31,26 @@ export interface GeneratedSize extends BatchSize {
   samples: number;
 }
 
+export interface TrainedSize extends BatchSize {
+  /** Whether a batch comes in parts, whose gradients are summed. */
+  isCut: boolean;
+  /** Whether logits of tokens that are never drawn are masked. */
+  isMasked: boolean;
+  /** Numbers that are trained: all parameters, or an adapter's. */
+  trainedNumbers: number;
+  isAdapter: boolean;
+}
+
 export interface StepSizes {
   step: PlannedStep;
-  /** One network's batch or part of one, with gradients; `isCut`: gradients of parts are summed. */
-  trained: (BatchSize & { isCut: boolean })[];
+  /** Every trained network with its batch or part of one. */
+  trained: TrainedSize[];
   scored: BatchSize[];
   generated: GeneratedSize[];
-  /** Further models whose parameters are on the device all the time, and hold a copy on the host. */
+  /** Further models whose parameters are on the device all the time, and as they were loaded on the host. */
   frozen: ModelShape[];
+  /** Models that stay on the host as they were loaded. */
+  loaded: ModelShape[];
 }
 
 /** A batch is padded to a multiple of this many tokens; compiled generation to a power of two of rows, from 64. */
@@ -62,20 +76,27 @@ interface Context {
   reward: ModelShape;
 }
 
-function supervisedSizes({ config: { supervised }, data, policy }: Context): StepSizes {
+function supervisedSizes({ config: { supervised, lora, model }, data, policy }: Context): StepSizes {
   const rows = partRows(supervised.batchSize, supervised.microbatchSize);
+  const time = padded(data.prompt.longest + data.completion.longest);
+  // A fresh network is trained whole.
+  const adapter = model.start === "fresh" ? null : lora;
   return {
     step: "sft",
-    trained: [{
-      model: policy,
-      rows,
-      time: padded(data.prompt.longest + data.completion.longest),
-      isCut: rows < supervised.batchSize,
-    }],
+    trained: [trainedSize({ model: policy, rows, time }, rows < supervised.batchSize, adapter)],
     scored: [],
     generated: [],
     frozen: [],
+    loaded: [],
   };
+}
+
+function trainedSize(size: BatchSize, isCut: boolean, lora: RunConfig["lora"]): TrainedSize {
+  const { model } = size;
+  const trainedNumbers = lora === null
+    ? numParameters(model)
+    : adapterSize({ model, config: loraConfig(model, lora) });
+  return { ...size, isCut, isMasked: false, trainedNumbers, isAdapter: lora !== null };
 }
 
 function generateSizes(context: Context): StepSizes {
@@ -86,28 +107,30 @@ function generateSizes(context: Context): StepSizes {
     scored: [],
     generated: [generatedSize(context, { rows: batchSize, maxNewTokens, samples: negatives })],
     frozen: [context.policy],
+    loaded: [],
   };
 }
 
-function rewardSizes({ config: { reward, generation }, data, reward: model }: Context): StepSizes {
+function rewardSizes({ config: { reward, generation, lora }, data, reward: model }: Context): StepSizes {
   const pairs = partRows(reward.batchSize, reward.microbatchSize);
   const continuation = Math.max(data.completion.longest, generation.maxNewTokens);
   const time = padded(data.prompt.longest + continuation);
   const isResidual = reward.kind === "residual";
   return {
     step: "reward",
-    trained: [{ model, rows: 2 * pairs, time, isCut: pairs < reward.batchSize }],
+    trained: [trainedSize({ model, rows: 2 * pairs, time }, pairs < reward.batchSize, lora)],
     scored: [
       ...(isResidual ? [{ model, rows: 2 * pairs, time }] : []),
       { model, rows: scoringBatch(model, time), time },
     ],
     generated: [],
     frozen: isResidual ? [model] : [],
+    loaded: [],
   };
 }
 
 function policySizes(context: Context): StepSizes {
-  const { config: { policy: settings }, data, policy, reward } = context;
+  const { config: { policy: settings, lora }, data, policy, reward } = context;
   const { promptsPerStep, samplesPerPrompt, microbatchSize, maxNewTokens, optimiser, ppo } = settings;
   const rollouts = promptsPerStep * samplesPerPrompt, time = padded(data.prompt.longest + maxNewTokens);
   const scoredRows = Math.min(microbatchSize, rollouts), isPpo = optimiser === "ppo";
@@ -116,10 +139,10 @@ function policySizes(context: Context): StepSizes {
   const rows = Math.min(microbatchSize, batch), isCut = rows < batch;
   return {
     step: "policy",
-    trained: [
-      { model: policy, rows, time, isCut },
-      ...(isPpo ? [{ model: reward, rows, time, isCut }] : []),
-    ],
+    trained: [policy, ...(isPpo ? [reward] : [])].map((model) => ({
+      ...trainedSize({ model, rows, time }, isCut, lora),
+      isMasked: true,
+    })),
     scored: [{ model: policy, rows: scoredRows, time }, { model: reward, rows: scoredRows, time }],
     generated: [
       generatedSize(context, {
@@ -129,6 +152,7 @@ function policySizes(context: Context): StepSizes {
       }),
     ],
     frozen: [policy, reward, ...(optimiser === "best-of-n" ? [policy] : [])],
+    loaded: lora === null ? [policy] : [],
   };
 }
 
@@ -142,6 +166,7 @@ function evaluateSizes(context: Context): StepSizes {
     scored: [policy, reward].map((model) => ({ model, rows: scoringBatch(model, time), time })),
     generated: [generatedSize(context, { rows: batchSize, maxNewTokens, samples: samplesPerPrompt })],
     frozen: [policy, policy, reward],
+    loaded: [],
   };
 }
 

@@ -24,13 +24,14 @@ export function tokenLogProbabilities(logits: tf.Tensor, labels: tf.Tensor): tf.
     const scores = input as tf.Tensor;
     const probabilities = tf.softmax(scores);
     const places = tf.stack([tf.range(0, rows, 1, "int32"), labels], 1);
-    (save as tf.GradSaveFunc)([probabilities, places]);
+    (save as tf.GradSaveFunc)([probabilities, labels]);
     return {
       value: tf.log(tf.maximum(tf.gatherND(probabilities, places), LEAST_PROBABILITY)),
       gradFunc: (upstream: tf.Tensor, saved: tf.Tensor[]) => {
-        const [distribution, indices] = saved;
-        const onLabel = tf.scatterND(indices, upstream, [rows, vocab]);
-        return tf.sub(onLabel, tf.mul(distribution, tf.reshape(upstream, [rows, 1])));
+        const [distribution, chosen] = saved, given = tf.reshape(upstream, [rows, 1]);
+        // Compared and not scattered: a compiler makes it on the way, without a second matrix of that size.
+        const onLabel = tf.cast(tf.oneHot(tf.cast(chosen, "int32"), vocab), "float32");
+        return tf.sub(tf.mul(onLabel, given), tf.mul(distribution, given));
       },
     };
   });

@@ -39,6 +39,11 @@ const configSchema = z.looseObject({
   use_rslora: z.boolean().nullish(),
 });
 
+const baseSchema = z.looseObject({
+  base_model_name_or_path: z.string().nullish(),
+  task_type: z.string().nullish(),
+});
+
 /** Fields that change what an adapter computes, with the values under which it is W + s B A. */
 const PLAIN: Record<string, readonly unknown[]> = {
   bias: [undefined, "none"],
@@ -64,6 +69,25 @@ const PLAIN: Record<string, readonly unknown[]> = {
 };
 /** Fields that must be empty: ranks and scales by layer. */
 const EMPTY = ["rank_pattern", "alpha_pattern"];
+
+/** What an adapter says of the model that it was trained on, before that is known. */
+export interface AdapterBase {
+  /** Name or path. */
+  baseModel: string | null;
+  /** Of the adapted network. */
+  head: ModelShape["head"];
+}
+
+/** Undefined when the folder has no adapter. */
+export async function readAdapterBase(files: FolderFiles): Promise<AdapterBase | undefined> {
+  const text = await readText(files, CONFIG_FILE);
+  if (text === undefined) return undefined;
+  const fields = jsonObject(text, baseSchema, `${files.folder}/${CONFIG_FILE}`);
+  return {
+    baseModel: fields.base_model_name_or_path ?? null,
+    head: fields.task_type === "SEQ_CLS" ? "reward" : "policy",
+  };
+}
 
 /** Reads an adapter of `model`. SchemaError names file, and field or tensor; undefined when the folder has none. */
 export async function readAdapterFolder(files: FolderFiles, model: ModelShape): Promise<Adapter | undefined> {

@@ -1,12 +1,13 @@
 // Attention of whole sequences, as training and scoring need it: plain where the sequences are short, in tiles where the matrix of all
 // scores would be large. The choice goes by shape alone, so equal work gives equal bits.
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import { hiding, tiledAttention } from "./tiled_attention.ts";
 import { type HeadTensors, plainAttention } from "./transformer_layer.ts";
 
-/** From this length on tiles are at least as fast (measured, two cores), and their memory grows with the length alone. */
+/** From this length on tiles are faster (measured on the tier "native"), and their memory grows with the length alone. */
 export const TILED_FROM = 256;
-const BLOCK = 128;
+/** Smaller blocks hide less for nothing, but a compiler works on each of them. */
+const BLOCK = 128, LONG_BLOCK = 256;
 
 /**
  * softmax(q kᵀ / √head) v where each token sees itself and what is before it. Padding must be on the right: nothing
@@ -19,5 +20,5 @@ export function causalAttention(heads: HeadTensors): tf.Tensor {
   const time = heads.queries.shape[2] ?? 0;
   return time < TILED_FROM
     ? plainAttention(heads, hiding(1, [0, time], [0, time]))
-    : tiledAttention(heads, BLOCK);
+    : tiledAttention(heads, time < 2 * LONG_BLOCK ? BLOCK : LONG_BLOCK);
 }

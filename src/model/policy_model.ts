@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { tokenLogProbabilities } from "../math/token_log_probabilities.ts";
 import type { ModelShape } from "./model_shape.ts";
-import { causalPlan, hiddenStates, namedParameters, outputLogits } from "./transformer.ts";
+import { namedParameters, outputLogits, sequenceStates } from "./transformer.ts";
 
 export interface LogProbabilityOptions {
   /** Divides the logits; a scalar tensor where a compiled function must not fix it. */
@@ -27,18 +27,19 @@ export function forbiddenBias(forbidden: readonly number[], vocabularySize: numb
  * @param flat [parameters]
  * @param tokens [batch, time], int32, right-padded
  * @param labels [batch, time], int32
+ * @param recompute layers are run again for their gradients instead of keeping what they made. @default false
  * @returns [batch, time], nats; positions without a counted label hold numbers that the caller masks
  */
 export function policyLogProbabilities(
   model: ModelShape,
   flat: tf.Tensor,
-  { tokens, labels, temperature, forbidden }:
-    & { tokens: tf.Tensor; labels: tf.Tensor }
+  { tokens, labels, temperature, forbidden, recompute }:
+    & { tokens: tf.Tensor; labels: tf.Tensor; recompute?: boolean }
     & LogProbabilityOptions,
 ): tf.Tensor {
   const [batch, time] = tokens.shape;
   const parameters = namedParameters(model, flat);
-  const { hidden } = hiddenStates(model, parameters, { tokens, plan: causalPlan(model, time) });
+  const hidden = sequenceStates(model, parameters, { tokens, recompute });
   const logits = allowedLogits(outputLogits(model, parameters, hidden), { temperature, forbidden });
   return tf.reshape(tokenLogProbabilities(logits, tf.reshape(labels, [-1])), [batch, time]);
 }

@@ -1,7 +1,7 @@
 // The reward network r(x, y): a policy's body with a linear score at the last token (EOS where the text ended).
 import * as tf from "@tensorflow/tfjs-core";
 import { type ModelShape, parameterLayout, SCORE_NAME } from "./model_shape.ts";
-import { causalPlan, hiddenStates, namedParameters } from "./transformer.ts";
+import { namedParameters, sequenceStates } from "./transformer.ts";
 
 /**
  * r(x, y) of each sequence.
@@ -9,18 +9,16 @@ import { causalPlan, hiddenStates, namedParameters } from "./transformer.ts";
  * @param flat [parameters] of a shape with head "reward"
  * @param tokens [batch, time], int32, right-padded
  * @param lastIndex [batch], int32, flat index of each last token
+ * @param recompute layers are run again for their gradients instead of keeping what they made. @default false
  * @returns [batch]: raw logits, less the model's shift where it has one
  */
 export function rewardScores(
   model: ModelShape,
   flat: tf.Tensor,
-  { tokens, lastIndex }: { tokens: tf.Tensor; lastIndex: tf.Tensor },
+  { tokens, lastIndex, recompute }: { tokens: tf.Tensor; lastIndex: tf.Tensor; recompute?: boolean },
 ): tf.Tensor {
   const parameters = namedParameters(model, flat);
-  const { hidden } = hiddenStates(model, parameters, {
-    tokens,
-    plan: causalPlan(model, tokens.shape[1] ?? 0),
-  });
+  const hidden = sequenceStates(model, parameters, { tokens, recompute });
   const last = tf.gather(hidden, lastIndex);
   const scores = tf.reshape(tf.matMul(last, parameters[SCORE_NAME], false, true), [-1]);
   return model.rewardShift ? tf.sub(scores, model.rewardShift) : scores;

@@ -67,11 +67,12 @@ export function normalisedAdapter(
   adapter: StoredAdapter,
   { scale, shift }: { scale: number; shift: number },
 ): StoredAdapter {
-  const flat = adapter.flat.slice(), rewardShift = scale * ((adapter.model.rewardShift ?? 0) + shift);
+  const { rewardShift: before = 0, ...model } = adapter.model, rewardShift = scale * (before + shift);
+  const flat = adapter.flat.slice();
   for (const { part, offset, size } of adapterLayout(adapter)) {
     if (part === "whole") { for (let i = offset; i < offset + size; i++) flat[i] *= scale; }
   }
-  return { ...adapter, model: rewardShift === 0 ? adapter.model : { ...adapter.model, rewardShift }, flat };
+  return { ...adapter, model: rewardShift === 0 ? model : { ...model, rewardShift }, flat };
 }
 
 const MARK = "adapter", VECTOR = "adapter";

@@ -3,10 +3,12 @@
 // positions.
 import * as tf from "@tensorflow/tfjs-core";
 import { checkShapes } from "../base/shapes.ts";
+import { causalAttention } from "./causal_attention.ts";
 import { extendedCache } from "./extended_cache.ts";
 import { gptNeoXLayer, gptNeoXNorm } from "./gpt_neox.ts";
 import { llamaLayer } from "./llama.ts";
 import { embeddingName, type ModelShape, outputEmbeddingName, parameterLayout } from "./model_shape.ts";
+import { recomputed } from "./recomputed.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import { type RotaryTables, rotaryTables } from "./rotary.ts";
 import {
@@ -67,27 +69,70 @@ export function hiddenStates(
   return { hidden, caches: extended };
 }
 
+/**
+ * Final hidden states of whole sequences, as training and scoring need them. `recompute` trades time for memory: the layers are run
+ * once more for their gradients, a third more work, and keep one tensor each.
+ *
+ * @param tokens [batch, time], int32, right-padded
+ * @returns hidden [batch · time, hidden]
+ */
+export function sequenceStates(
+  model: ModelShape,
+  parameters: NamedParameters,
+  { tokens, recompute = false }: { tokens: tf.Tensor; recompute?: boolean },
+): tf.Tensor {
+  return transformerLayers(model, parameters, {
+    tokens,
+    rotary: rotaryTables(model, tokens.shape[1] ?? 0),
+    attend: (_, heads) => causalAttention(heads),
+    recompute,
+  });
+}
+
 export interface TransformerInput extends Pick<LayerInput, "rotary" | "attend"> {
   /** [batch, time], int32 */
   tokens: tf.Tensor;
+  /** Whether gradients run the layers again; `attend` must then be pure. @default false */
+  recompute?: boolean;
 }
 
 /** The whole network but the way that queries meet keys. Returns hidden [batch · time, hidden] after the last norm. */
 export function transformerLayers(
   model: ModelShape,
   parameters: NamedParameters,
-  { tokens, rotary, attend }: TransformerInput,
+  { tokens, rotary, attend, recompute = false }: TransformerInput,
 ): tf.Tensor {
   checkShapes("hiddenStates()", { tokens: ["batch", "time"] }, { tokens });
   const [batch, time] = tokens.shape;
   const layerOf = model.architecture === "gpt_neox" ? gptNeoXLayer : llamaLayer;
   let x: tf.Tensor = tf.gather(parameters[embeddingName(model)], tf.reshape(tokens, [-1]));
   for (let layer = 0; layer < model.numLayers; layer++) {
-    x = layerOf(model, parameters, { layer, x, batch, time, rotary, attend });
+    const input = { layer, x, batch, time, rotary, attend };
+    x = recompute
+      ? recomputedLayer(parameters, input, (named, again) => layerOf(model, named, again))
+      : layerOf(model, parameters, input);
   }
   return model.architecture === "gpt_neox"
     ? gptNeoXNorm(model, parameters, { x, name: "gpt_neox.final_layer_norm" })
     : rmsNorm(x, parameters["model.norm.weight"], model.normEpsilon);
+}
+
+/** A layer that keeps its input and is run again for its gradient. */
+function recomputedLayer(
+  parameters: NamedParameters,
+  input: LayerInput,
+  run: (parameters: NamedParameters, input: LayerInput) => tf.Tensor,
+): tf.Tensor {
+  const names = Object.keys(parameters).filter((name) => name.includes(`.layers.${input.layer}.`));
+  const { cosines, sines, halfTurn } = input.rotary;
+  return recomputed({
+    run([x, ...weights], [cosines, sines, halfTurn]) {
+      const own = Object.fromEntries(names.map((name, i) => [name, weights[i]]));
+      return run(own, { ...input, x, rotary: { ...input.rotary, cosines, sines, halfTurn } });
+    },
+    inputs: [input.x, ...names.map((name) => parameters[name])],
+    constants: [cosines, sines, halfTurn],
+  });
 }
 
 /** Logits of a policy. hidden [rows, hidden] → [rows, vocab]. */

@@ -96,7 +96,7 @@ describe("the paper's presets", () => {
     const model = modelShape(
       {
         ...settings,
-        vocabularySize: 576,
+        vocabularySize: 592,
         hiddenSize: 16,
         numLayers: 2,
         numHeads: 2,

@@ -80,6 +80,53 @@ describe("deno task export", () => {
       assert.deepEqual(policy?.flat, parityModel().policy.flat.map((value) => 0.8 * value));
     }));
 
+  it("writes the adapter of a run with adapters too, which opens by the base that it names", () =>
+    withModelRun(async (world) => {
+      const at = (...path: string[]) => join(world.workingFolder, ...path);
+      await run(world, ...FROM_MODEL_RUN, "--iteration", "0", "--to", "start");
+      await run(world, ...FROM_MODEL_RUN, "--to", "out", "--base", "start/policy", "--json");
+      assert.equal(JSON.parse(world.result.at(-1) ?? "").adapter, at("out", "adapter"));
+      assert.deepEqual(names(at("out", "adapter")), [
+        "README.md",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+      ]);
+      const { policy } = await openModels({ model: "out", ...world });
+      assert.deepEqual((await openModels({ model: "out/adapter", ...world })).policy, policy);
+      assert.deepEqual((await openModels({ from: MODEL_RUN, ...world })).policy, policy);
+      assert.notDeepEqual(policy, parityModel().policy);
+      assert.match(Deno.readTextFileSync(at("out", "adapter", "README.md")), /base_model: .*policy\n/);
+
+      await run(world, ...FROM_MODEL_RUN, "--to", "out");
+      assert.match(world.told.join("\n"), /names no base model: --base DIR would/);
+      await assert.rejects(
+        openModels({ model: "out/adapter", ...world }),
+        /Name the base model's folder in "base_model_name_or_path" of ".*adapter_config\.json": it is null/,
+      );
+      await run(world, ...FROM_MODEL_RUN, "--to", "out", "--base", "someone/some-model");
+      assert.match(world.result.at(-1) ?? "", /adapter {2}PeftModel, on someone\/some-model/);
+      await run(world, ...FROM_MODEL_RUN, "--iteration", "1", "--to", "out");
+      assert.deepEqual(names(at("out")), ["export.json", "policy", "reward"]);
+    }, { isAdapted: true }));
+
+  it("refuses a --base that is another model, none at all, or beside a policy that was trained whole", async () => {
+    await withModelRun(async (world) => {
+      await run(world, ...FROM_MODEL_RUN, "--iteration", "1", "--to", "other");
+      const to = ["--to", "out", "--base"];
+      await assert.rejects(run(world, ...FROM_MODEL_RUN, ...to, "other/policy"), /is another$/);
+      await assert.rejects(
+        run(world, ...FROM_MODEL_RUN, ...to, "nowhere"),
+        /Give --base a folder.*is neither/,
+      );
+    }, { isAdapted: true });
+    await withModelRun((world) =>
+      assert.rejects(
+        run(world, ...FROM_MODEL_RUN, "--to", "out", "--base", "someone/some-model"),
+        /Leave out --base: the policy of run "tiny-1", iteration 2 is no adapter/,
+      )
+    );
+  });
+
   it("refuses a folder that holds anything else, and changes nothing in it", () =>
     withModelRun(async (world) => {
       const out = join(world.workingFolder, "out");

@@ -44,6 +44,18 @@ describe("resolveConfig()", () => {
     assert.deepEqual([task.demonstrations, task.kind], [null, "e2e"]);
   });
 
+  it("sets a section that is null by one of its fields, by {} or by a file, and unsets it by null", () => {
+    const defaults = resolve({ set: ["lora={}"] }).lora;
+    assert.deepEqual([resolve().lora, defaults?.rank, defaults?.targetModules], [null, 16, "all-linear"]);
+    const set = ["lora.rank=8", 'lora.targetModules=["dense"]'];
+    assert.deepEqual(resolve({ set }).lora, { ...defaults, rank: 8, targetModules: ["dense"] });
+    assert.equal(resolve({ set: [...set, "lora=null"] }).lora, null);
+    assert.deepEqual(resolve({ file: file({ lora: {} }) }).lora, defaults);
+    assert.equal(resolve({ file: file({ lora: { alpha: 3 } }), set: ["lora.rank=8"] }).lora?.alpha, 3);
+    const adapted = resolve({ set });
+    assert.deepEqual(resolve({ file: file(adapted) }), adapted);
+  });
+
   const mistakes: [what: string, sources: Partial<ConfigSources>, message: RegExp][] = [
     [
       "an unknown preset",
@@ -78,6 +90,13 @@ describe("resolveConfig()", () => {
       { set: ["model.numHeads=5"] },
       /Correct model\.numHeads .*must divide/,
     ],
+    ["an unknown field of a section that is null", { set: ["lora.rnk=3"] }, /Use "lora\.rank" in --set/],
+    ["no rank", { set: ["lora.rank=0"] }, /Correct lora\.rank \(rows of A/],
+    [
+      "layers that the model has not",
+      { set: ['lora.targetModules=["q_proj"]'] },
+      /Give lora\.targetModules linear layers of a gpt_neox.*"q_proj" is none/,
+    ],
     ["a setting without a value", { set: ["policy.steps"] }, /Write --set path=value/],
     ["a preset by --set", { set: ["preset=tiny"] }, /Use --preset/],
     ["a file that is no JSON", { file: { name: "my.json", text: "{" } }, /"my\.json": it is not JSON/],
@@ -97,12 +116,18 @@ describe("CONFIG_FIELDS", () => {
   it("lists every value of a configuration, with what it is and where it comes from", () => {
     const config = resolve();
     assert.ok(
-      CONFIG_FIELDS.every(({ path, about, source }) =>
-        valueAt(config, path) !== undefined && about !== "" && source !== ""
+      CONFIG_FIELDS.every(({ path, about, source, fallback }) =>
+        (valueAt(config, path) !== undefined || fallback !== undefined) && about !== "" && source !== ""
       ),
     );
+    const isOptional = ({ path }: { path: string }) => path.startsWith("lora.");
     const leaves = JSON.stringify(config).match(/"[^"{}]+":(?!\{)/g)?.length;
-    assert.equal(CONFIG_FIELDS.length, leaves);
+    assert.equal(CONFIG_FIELDS.filter((field) => !isOptional(field)).length, leaves);
+    const { lora } = resolve({ set: ["lora={}"] });
+    assert.deepEqual(
+      CONFIG_FIELDS.filter(isOptional).map(({ path }) => path.slice(5)),
+      Object.keys(lora ?? {}),
+    );
   });
 
   it("is what `config` prints: value, unit, description and source", () => {
@@ -110,5 +135,7 @@ describe("CONFIG_FIELDS", () => {
       configText(resolve()),
       /^policy\.klCoefficient = 0\.3 per nat\n {4}beta, .* \[our trials.*\]$/m,
     );
+    assert.match(configText(resolve()), /^lora = null\n.*\nlora\.rank = 16 \(once lora is set\)$/m);
+    assert.match(configText(resolve({ set: ["lora.rank=8"] })), /^lora\.rank = 8\n/m);
   });
 });

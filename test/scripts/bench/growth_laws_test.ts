@@ -59,15 +59,18 @@ describe("the arithmetic", () => {
 });
 
 describe("worseThanArithmetic()", () => {
+  const worse = (points: GrowthPoint[]) => worseThanArithmetic(points, growthLaws(points));
+
   it("says nothing of steps that grow as their arithmetic does", () => {
-    const laws = growthLaws(alongLength((size) => 1e-9 * flops(size), (size) => 1e-6 * bytes(size)));
-    assert.equal(laws.length, 1);
-    assert.deepEqual(worseThanArithmetic(laws), []);
+    const points = alongLength((size) => 1e-9 * flops(size), (size) => 2e-5 * bytes(size));
+    assert.equal(growthLaws(points).length, 1);
+    assert.deepEqual(worse(points), []);
   });
 
   it("names a step whose memory is quadratic in the length", () => {
-    const laws = growthLaws(alongLength((size) => 1e-9 * flops(size), (size) => 1e-4 * size ** 2));
-    const [sentence, ...others] = worseThanArithmetic(laws);
+    const [sentence, ...others] = worse(
+      alongLength((size) => 1e-9 * flops(size), (size) => 1e-3 * size ** 2),
+    );
     assert.match(
       sentence,
       /^training: memory grows with sequence length as its power 2.00, its arithmetic as 0.\d\d$/,
@@ -75,9 +78,12 @@ describe("worseThanArithmetic()", () => {
     assert.deepEqual(others, []);
   });
 
+  it("does not judge memory so small that compiling hides its law", () => {
+    assert.deepEqual(worse(alongLength((size) => 1e-9 * flops(size), (size) => 4e-4 * size ** 2)), []);
+  });
+
   it("names a step whose time is", () => {
-    const laws = growthLaws(alongLength((size) => 1e-9 * size ** 3, bytes));
-    assert.match(worseThanArithmetic(laws)[0], /^training: time grows/);
+    assert.match(worse(alongLength((size) => 1e-9 * size ** 3, bytes))[0], /^training: time grows/);
   });
 });
 

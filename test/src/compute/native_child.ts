@@ -12,7 +12,7 @@ const [threads, variant, libraryDirectory] = Deno.args;
 const tier = await openTier({
   name: "native",
   threads: Number(threads),
-  variant: variant === "eager" ? "eager" : "xla",
+  variant: (["xla", "graph", "eager"] as const).find((one) => one === variant),
   libraryDirectory,
 });
 
@@ -58,7 +58,12 @@ for (let i = 0; i < 40; i++) {
 }
 const spent = [...ticksOfThreads()].map(([thread, ticks]) => ticks - (before.get(thread) ?? 0));
 const total = spent.reduce((sum, ticks) => sum + ticks, 0);
-console.log(JSON.stringify({ digest, shares: spent.map((ticks) => ticks / total) }));
+console.log(JSON.stringify({
+  variant: tier.variant,
+  remark: tier.remark,
+  digest,
+  shares: spent.map((ticks) => ticks / total),
+}));
 await tier.dispose();
 
 /** User-mode clock ticks of each thread of this process. */

@@ -15,7 +15,7 @@ Deno.env.set("TF_CPP_MIN_LOG_LEVEL", nativeEnvironment().TF_CPP_MIN_LOG_LEVEL);
 
 const library = nativeTestLibrary();
 if ("directory" in library) {
-  for (const variant of ["eager", "xla"] as const) {
+  for (const variant of ["eager", "graph", "xla"] as const) {
     describe(`the tier "native", variant "${variant}"`, () => {
       contract({ name: "native", threads: 2, libraryDirectory: library.directory, variant });
     });

@@ -21,7 +21,7 @@ const DATA: PlanData = {
   isMeasured: true,
 };
 /** A process without a runtime and without programs: arrays alone. */
-const ARRAYS_ALONE = { openBytes: 0, programBytes: 0, layerBytes: 0 };
+const ARRAYS_ALONE = { openBytes: 0, compilerBytes: 0, layerBytes: 0, programBytes: 0 };
 
 const configOf = (input: RunConfigInput = {}) => RunConfig.parse(input);
 const sizesOf = (step: PlannedStep, input: RunConfigInput = {}, isTraced = true) => {
@@ -92,11 +92,30 @@ describe("stepMemory()", () => {
     assert.ok(bytesOf("policy", { policy: { optimiser: "ppo" } }) > bytesOf("policy"));
   });
 
-  it("is the saving of states where parameters are most of it", () => {
+  it("is states loaded and saved where parameters are most of it", () => {
     const wide = { model: { hiddenSize: 1024, intermediateSize: 4096 }, supervised: { batchSize: 1 } };
-    const { parts } = stepMemory(sizesOf("sft", wide), ARRAYS_ALONE);
-    assert.ok(parts.some(({ what }) => what === "states being saved"));
-    assert.ok(!parts.some(({ what }) => what === "activations"));
+    const sizes = sizesOf("sft", wide), { parts } = stepMemory(sizes, ARRAYS_ALONE);
+    const [largest] = [...parts].sort((a, b) => b.bytes - a.bytes);
+    assert.equal(largest.what, "states loaded and saved");
+    // The file and three vectors of it; three vectors read, copied and written.
+    assert.equal(largest.bytes, 15 * 4 * sizes.trained[0].trainedNumbers);
+  });
+
+  it("counts memory once that a later program can use again", () => {
+    const sizes = sizesOf("sft"), twice = { ...sizes, trained: [...sizes.trained, ...sizes.trained] };
+    const bytesOfPart = (of: typeof sizes, what: string) =>
+      stepMemory(of, ARRAYS_ALONE).parts.find((part) => part.what === what)?.bytes;
+    assert.equal(bytesOfPart(twice, "activations"), bytesOfPart(sizes, "activations"));
+  });
+
+  it("falls to an adapter's for states and moments where adapters are trained", () => {
+    const wide = {
+      model: { hiddenSize: 1024, intermediateSize: 4096 },
+      policy: { promptsPerStep: 1, samplesPerPrompt: 2, microbatchSize: 1 },
+    };
+    assert.ok(bytesOf("policy", { ...wide, lora: {} }) < bytesOf("policy", wide) / 2);
+    // A fresh network is tuned whole.
+    assert.equal(bytesOf("sft", { ...wide, lora: {} }), bytesOf("sft", wide));
   });
 });
 
@@ -195,7 +214,7 @@ describe("memoryShortage()", () => {
     );
     assert.equal(
       advice({ model: { hiddenSize: 4096, intermediateSize: 16_384 } }),
-      "Take a smaller model or a machine with more memory",
+      "Train adapters (--set lora={}), or take a smaller model or more memory",
     );
   });
 

@@ -2,10 +2,12 @@
 import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
-import { NonFiniteError } from "../../../src/base/errors.ts";
+import { NonFiniteError, ShapeError } from "../../../src/base/errors.ts";
+import { keyFromSeed } from "../../../src/base/random.ts";
 import { type BatchPart, openTrainer, type Trainer } from "../../../src/irl/train_chunk.ts";
 import type { StepPorts } from "../../../src/irl/step_ports.ts";
-import { wholeModel } from "../../../src/model/trainable.ts";
+import { initialAdapter, mergedParameters } from "../../../src/model/lora.ts";
+import { loraAdapter, type Trainable, wholeModel } from "../../../src/model/trainable.ts";
 import { memoryArtifacts } from "../../../src/store/memory_artifacts.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
 import { nativeSkip, useNativeTier } from "../../support/native_tier.ts";
@@ -13,18 +15,19 @@ import { TINY_SHAPE, tinyParameters } from "../../support/tiny_model.ts";
 
 const start = tinyParameters();
 
-/** Half the mean squared distance of the parameters to a number. */
-function openOn(tier: StepPorts["tier"]): Trainer {
-  const ports: StepPorts = { tier, artifacts: memoryArtifacts(), progress: () => {} };
-  const zeros = () => new Float32Array(start.length);
-  return openTrainer(ports, {
-    parameters: start.slice(),
-    firstMoment: zeros(),
-    secondMoment: zeros(),
-    step: 0,
-  }, {
-    name: "distance",
+/** Half the mean squared distance of the network's parameters to a number; all of it is trained unless an adapter is given. */
+function openOn(
+  tier: StepPorts["tier"],
+  { trainable, parameters }: { trainable: Trainable; parameters: Float32Array } = {
     trainable: wholeModel(TINY_SHAPE),
+    parameters: start.slice(),
+  },
+): Trainer {
+  const ports: StepPorts = { tier, artifacts: memoryArtifacts(), progress: () => {} };
+  const zeros = () => new Float32Array(parameters.length);
+  return openTrainer(ports, { parameters, firstMoment: zeros(), secondMoment: zeros(), step: 0 }, {
+    name: "distance",
+    trainable,
     optimiser: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, gradientNorm: 1 },
     learningRate: 0.01,
     warmupSteps: 0,
@@ -80,6 +83,36 @@ function contract(opened: { readonly tier: StepPorts["tier"] }, skip: string | f
     trainer.close();
     calm.close();
   });
+
+  it(
+    "trains an adapter alone, in parts as whole, and shows the network that it makes",
+    { skip },
+    async () => {
+      const config = { rank: 2, alpha: 4, rankStabilised: false, targetModules: ["attention.dense"] };
+      const adapted = { model: TINY_SHAPE, config }, base = tf.tensor1d(start);
+      const parameters = initialAdapter(adapted, { base: start, key: keyFromSeed(2) });
+      const open = () => openOn(opened.tier, { trainable: loraAdapter(adapted, base), parameters });
+      const whole = open(), parted = open();
+      assert.deepEqual(Float32Array.from(await whole.parameters().data()), start);
+      for (let step = 0; step < 2; step++) {
+        await update(whole, step, [part(2)]);
+        await update(parted, step, [part(2, 0.5), part(2, 0.5)]);
+      }
+      const [wanted, got] = [await whole.state(2), await parted.state(2)];
+      got.parameters.forEach((value, i) => assert.ok(Math.abs(value - wanted.parameters[i]) <= 1e-6));
+      const merged = mergedParameters(adapted, { base: start, adapter: wanted.parameters });
+      (await whole.parameters().data()).forEach((value, i) => assert.ok(Math.abs(value - merged[i]) <= 1e-6));
+      assert.notDeepEqual(merged, start);
+      assert.deepEqual(Float32Array.from(await base.data()), start);
+      whole.close();
+      parted.close();
+      assert.throws(
+        () => openOn(opened.tier, { trainable: loraAdapter(adapted, base), parameters: start }),
+        ShapeError,
+      );
+      base.dispose();
+    },
+  );
 
   it("shows current parameters, and takes them back with the next update", { skip }, async () => {
     const trainer = openOn(opened.tier);
