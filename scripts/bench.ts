@@ -71,6 +71,8 @@ interface BenchWorld {
   terminal: Terminal;
 }
 
+const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT"] : ["SIGINT", "SIGTERM"];
+
 async function bench(options: Options, terminal: Terminal): Promise<number> {
   const works = chosenWorks(options.only), facts = await machineFacts();
   const threads = options.threads ?? Math.min(2, availableParallelism());
@@ -86,12 +88,12 @@ async function bench(options: Options, terminal: Terminal): Promise<number> {
     Deno.removeSync(folder, { recursive: true });
     exitNow(130);
   };
-  Deno.addSignalListener("SIGINT", interrupt);
+  for (const signal of SIGNALS) Deno.addSignalListener(signal, interrupt);
   const world: BenchWorld = { compute, facts, threads, folder, terminal };
   try {
     return options.growth ? await tellGrowth(options, world) : await compare(works, options, world);
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupt);
+    for (const signal of SIGNALS) Deno.removeSignalListener(signal, interrupt);
     await Deno.remove(folder, { recursive: true });
   }
 }

@@ -54,12 +54,12 @@ export async function iterate(
   const optimised = await timed("policy", optimise(iteration, sft, { reward, numSteps: policySteps }));
   const evaluated = await timed(
     "evaluate",
-    evaluate(iteration, sft, { policy: present(optimised.policy), reward }),
+    evaluate(iteration, sft, { policy: optimised.policy, reward }),
   );
   return {
     ...seconds,
     tokensSampled: sampled.tokens,
-    tokensRolledOut: optimised.tokensGenerated,
+    tokensRolledOut: optimised.tokens,
     tokensEvaluated: evaluated.tokensGenerated,
   };
 }
@@ -106,24 +106,29 @@ async function learn(
   return present(result).reward;
 }
 
-function optimise(
+async function optimise(
   { config, data, ports }: Iteration,
   sft: Digest,
   { reward, numSteps }: { reward: Digest; numSteps: number },
-) {
-  return inChunks(numSteps, config.policy.chunkSteps, (chunk) =>
-    optimisePolicy({
+): Promise<{ policy: Digest; tokens: number }> {
+  let tokens = 0;
+  const { policy } = await inChunks(numSteps, config.policy.chunkSteps, async (chunk) => {
+    const outcome = await optimisePolicy({
       ...base(config, data)(1, "policy"),
       ...chunk,
       type: "OptimisePolicy",
       role: "policy-optimizer",
+      lora: config.lora,
       policy: sft,
       reference: sft,
       reward,
       prompts: data.prompts,
       settings: config.policy,
-      lora: config.lora,
-    }, ports));
+    }, ports);
+    tokens += outcome.data.tokensGenerated;
+    return outcome;
+  });
+  return { policy: present(policy), tokens };
 }
 
 async function evaluate(

@@ -138,7 +138,9 @@ class Demo:
         prompts = [rows[row][0] for row, _ in held]
         scores = self.score(prompts * 2, [rows[row][1] for row, _ in held] + [text for _, text in held])
         good, bad = scores.chunk(2)
-        scale = min((torch.nn.functional.softplus(-(good - bad) * s).mean().item(), s) for s in (0.25, 0.5, 1, 2, 4))[1]
+        scales = torch.logspace(-1.5, 1.5, 121).unsqueeze(1)
+        losses = torch.nn.functional.softplus(-(good - bad) * scales).mean(1)
+        scale = scales[losses.argmin()].item()
         own = self.score([p for p, _ in rows[:MEASURED_PAIRS]], [c for _, c in rows[:MEASURED_PAIRS]])
         return scale, own.mean().item()
 

@@ -53,8 +53,12 @@ function dataText({ data }: PlanBudget): string {
   } prompts; ${lengths}`;
 }
 
+/** Smaller shares of a peak are not worth a word. */
+const LEAST_SHARE = 0.01;
+
 function memoryLines({ step, role, parts, peakBytes }: StepMemory): string[] {
   const largest = [...parts].sort((a, b) => b.bytes - a.bytes)
+    .filter(({ bytes }) => bytes >= LEAST_SHARE * peakBytes)
     .map(({ what, bytes }) => `${what} ${gigabytes(bytes)}`);
   return [
     `  ${role}, ${step}: ${gigabytes(peakBytes)}`,

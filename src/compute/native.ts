@@ -35,7 +35,7 @@ export async function openNative(
   await useBackend(nativeBackend);
   replaceGather(backend);
   const { compiler, variant: chosen, remark } = chooseCompiler(backend, binding, variant);
-  if (chosen === "graph") replaceSoftmax();
+  const restore = chosen === "graph" ? replaceSoftmax() : () => {};
   return {
     description: {
       name: "native",
@@ -46,6 +46,7 @@ export async function openNative(
     ...compiler,
     ...(remark !== undefined && { remark }),
     dispose() {
+      restore();
       tf.removeBackend(nativeBackend);
       binding.close();
     },

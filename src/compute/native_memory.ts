@@ -1,5 +1,5 @@
 // How glibc's allocator treats memory that libtensorflow frees: kept between steps, which ask for the same again, and given back
-// after a compilation, which asks for much of another kind once.
+// after a compilation, which asks for much of another kind once. Elsewhere than on Linux nothing is changed.
 
 /** Parameters of mallopt(3). */
 const M_TRIM_THRESHOLD = -1, M_MMAP_MAX = -4;
@@ -8,36 +8,35 @@ const LARGEST_INT = 2 ** 31 - 1;
 const USUAL_TRIM_THRESHOLD = 128 * 1024, USUAL_MMAP_MAX = 65_536;
 
 export class NativeMemory {
-  readonly #libc = Deno.dlopen("libc.so.6", {
-    mallopt: { parameters: ["i32", "i32"], result: "i32" },
-    malloc_trim: { parameters: ["usize"], result: "i32" },
-  });
+  readonly #libc = Deno.build.os === "linux"
+    ? Deno.dlopen("libc.so.6", {
+      mallopt: { parameters: ["i32", "i32"], result: "i32" },
+      malloc_trim: { parameters: ["usize"], result: "i32" },
+    })
+    : undefined;
 
   /** Without it, each tensor above 128 KB is mapped and unmapped, with a page fault for each 4 KB: half the speed. */
   constructor() {
-    this.#keepFreed();
+    this.#set(0, LARGEST_INT);
   }
 
   /** What `compile` gives; the memory that it needed on the way is the system's again. */
   whileCompiling<Result>(compile: () => Result): Result {
-    const { mallopt, malloc_trim } = this.#libc.symbols;
-    mallopt(M_MMAP_MAX, USUAL_MMAP_MAX);
-    mallopt(M_TRIM_THRESHOLD, USUAL_TRIM_THRESHOLD);
+    this.#set(USUAL_MMAP_MAX, USUAL_TRIM_THRESHOLD);
     try {
       return compile();
     } finally {
-      malloc_trim(0n);
-      this.#keepFreed();
+      this.#libc?.symbols.malloc_trim(0n);
+      this.#set(0, LARGEST_INT);
     }
   }
 
   close(): void {
-    this.#libc.close();
+    this.#libc?.close();
   }
 
-  #keepFreed(): void {
-    const { mallopt } = this.#libc.symbols;
-    mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, LARGEST_INT);
+  #set(mostMaps: number, trimThreshold: number): void {
+    this.#libc?.symbols.mallopt(M_MMAP_MAX, mostMaps);
+    this.#libc?.symbols.mallopt(M_TRIM_THRESHOLD, trimThreshold);
   }
 }

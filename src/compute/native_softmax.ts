@@ -2,7 +2,9 @@
 // that is not finite would look as if it were.
 import * as tf from "@tensorflow/tfjs-core";
 
-export function replaceSoftmax(): void {
+/** Returns what puts the usual kernel back: the other variants of a later tier keep it. */
+export function replaceSoftmax(): () => void {
+  const usual = tf.getKernel(tf.Softmax, "tensorflow");
   tf.unregisterKernel(tf.Softmax, "tensorflow");
   tf.registerKernel({
     kernelName: tf.Softmax,
@@ -16,4 +18,8 @@ export function replaceSoftmax(): void {
       });
     },
   });
+  return () => {
+    tf.unregisterKernel(tf.Softmax, "tensorflow");
+    tf.registerKernel(usual);
+  };
 }

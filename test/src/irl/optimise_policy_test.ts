@@ -1,6 +1,7 @@
 // Step "policy": chunks, KL, penalty, failures, leaks.
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
+import type { OptimisePolicy } from "../../../events/mod.ts";
 import { DamageError, NonFiniteError } from "../../../src/base/errors.ts";
 import { optimisePolicy } from "../../../src/irl/optimise_policy.ts";
 import { encodeModel } from "../../../src/model/checkpoint.ts";
@@ -29,6 +30,24 @@ describe("optimisePolicy()", () => {
     const { data } = await optimisePolicy(command(), ports);
     assert.ok(Math.abs(ports.progressed[0].metrics?.kl ?? NaN) < 1e-5);
     assert.ok(Math.abs(data.objective - (data.reward - config.policy.klCoefficient * data.kl)) < 1e-9);
+  });
+
+  it("starts from and measures against the policy that the switches name", async () => {
+    const { ports, optimisePolicy: command, config, policyShape } = await stepFixture(cpu.tier);
+    const sft = await ports.artifacts.put(
+      encodeModel(policyShape, initialParameters(policyShape, 0.3, "1".repeat(16))),
+    );
+    const firstKl = async (settings: Partial<OptimisePolicy["settings"]>) => {
+      ports.progressed.length = 0;
+      const change = { settings: { ...config.policy, ...settings }, reference: sft, toStep: 1, numSteps: 1 };
+      await optimisePolicy(command(change), ports);
+      return Math.abs(ports.progressed[0].metrics?.kl ?? NaN);
+    };
+    // The KL is 0 where the rollouts' policy is the reference.
+    assert.ok(await firstKl({}) > 0.1);
+    assert.ok(await firstKl({ klReference: "previous-policy" }) < 1e-5);
+    assert.ok(await firstKl({ start: "sft" }) < 1e-5);
+    assert.ok(await firstKl({ start: "sft", klReference: "previous-policy" }) > 0.1);
   });
 
   it("raises the reward of its rollouts", async () => {

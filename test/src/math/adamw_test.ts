@@ -52,6 +52,20 @@ describe("adamWStep()", () => {
     assert.ok(Math.abs(a - 1.988) < 1e-6 && Math.abs(b + 0.989) < 1e-6, `${a} ${b}`);
   });
 
+  it("never scales a gradient without a norm", () => {
+    const stepWith = (gradientNorm: number | null) =>
+      tf.tidy(() => {
+        const zeros = () => tf.zeros([2]),
+          [learningRate, correction1, correction2] = [1, 1, 1].map((x) => tf.scalar(x));
+        const options = { beta1: 0, beta2: 0, epsilon: 1, weightDecay: 0, gradientNorm };
+        const state = { parameters: zeros(), firstMoment: zeros(), secondMoment: zeros() };
+        const scalars = { learningRate, correction1, correction2 };
+        return adamWStep(state, tf.tensor1d([30, 40]), scalars, options).firstMoment.dataSync();
+      });
+    assert.deepEqual(Array.from(stepWith(null)), [30, 40]);
+    assert.ok(Math.abs(stepWith(5)[0] - 3) < 1e-5);
+  });
+
   it("scales a gradient longer than the norm down to it, and leaves a shorter one", () => {
     const options = { beta1: 0, beta2: 0, epsilon: 1, weightDecay: 0, gradientNorm: 1 };
     // Without memory and with epsilon 1 the step is g / (|g| + 1): here g = (.6, .8) after clipping (3, 4).
