@@ -31,7 +31,7 @@ interface Work {
 
 export async function openBestOfN(task: PolicyTask): Promise<PolicyUpdates> {
   const { command, ports, policy: model, trained, forbidden } = task, { settings } = command;
-  const { temperature } = settings;
+  const { temperature, recomputeLayers: recompute } = settings;
   const saved = await readStateParts(ports, command.state, ["policy", "chosen"]);
   const state = await trainingState(ports, saved("policy"), trained);
   const rows = saved("chosen");
@@ -41,10 +41,13 @@ export async function openBestOfN(task: PolicyTask): Promise<PolicyUpdates> {
     name: "best-of-N step",
     trainable: trained.trainable,
     ...trainerSettings(settings, command),
-    lossSettings: { model, temperature, forbidden },
+    lossSettings: { model, temperature, forbidden, recompute },
     loss: (flat, tokens, labels, mask) =>
       supervisedLoss(
-        tf.reshape(policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden }), [-1]),
+        tf.reshape(
+          policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden, recompute }),
+          [-1],
+        ),
         tf.reshape(mask, [-1]),
       ),
   });

@@ -86,14 +86,15 @@ async function runChunk(
   task: RewardTask,
 ): Promise<StepOutcome<Data>> {
   const { settings } = command, { model, trained: { trainable }, previous: frozen } = task;
+  const recompute = settings.recomputeLayers;
   const trainer = openTrainer(ports, await trainingState(ports, command.state, task.trained), {
     name: "reward step",
     trainable,
     ...trainerSettings(settings, command),
     learningRate: frozen ? settings.residualLearningRate : settings.learningRate,
-    lossSettings: model,
+    lossSettings: { model, recompute },
     loss: (flat, tokens, lastIndex, offset) => {
-      const rewards = tf.sub(rewardScores(model, flat, { tokens, lastIndex }), offset);
+      const rewards = tf.sub(rewardScores(model, flat, { tokens, lastIndex, recompute }), offset);
       const [demonstrations, generations] = tf.split(rewards, 2);
       return rewardLoss(demonstrations, generations);
     },

@@ -33,7 +33,7 @@ export interface TierMemory {
 
 /** Measured on Linux x86_64, tensorflow 2.21.0 and tfjs 4.22.0, Deno 2.9.6, two cores: resident memory. */
 export const TIER_MEMORY: Record<"native" | "wasm" | "webgpu" | "cpu", TierMemory> = {
-  native: { openBytes: 430e6, compilerBytes: 150e6, layerBytes: 27e6, programBytes: 15e6 },
+  native: { openBytes: 485e6, compilerBytes: 150e6, layerBytes: 27e6, programBytes: 15e6 },
   wasm: { openBytes: 260e6, compilerBytes: 0, layerBytes: 0, programBytes: 0 },
   webgpu: { openBytes: 300e6, compilerBytes: 0, layerBytes: 0, programBytes: 0 },
   cpu: { openBytes: 230e6, compilerBytes: 0, layerBytes: 0, programBytes: 0 },
@@ -41,18 +41,16 @@ export const TIER_MEMORY: Record<"native" | "wasm" | "webgpu" | "cpu", TierMemor
 
 const BYTES = 4;
 /**
- * Arrays of [tokens, vocabulary] at a time: in training probabilities and their gradient, and one and a half more where tokens are
- * masked that are never drawn; in scoring logits and probabilities.
+ * Arrays of [tokens, vocabulary] at a time: in training probabilities, which their gradient replaces, and in scoring logits that become
+ * probabilities; measured.
  */
-const TRAINED_LOGITS = 2.2, MASKED_LOGITS = 1.3, SCORED_LOGITS = 2;
+const TRAINED_LOGITS = 1.1, SCORED_LOGITS = 1.45;
 /** Arrays of [rows, vocabulary] where a token is drawn: logits, probabilities, sums of them and what is between. */
 const DRAWN_LOGITS = 5;
 /** Vectors on the device of what is trained: parameters and two moments. */
 const STATE_VECTORS = 3;
 /** A program cuts the vector of parameters into tensors, or joins the tensors' gradients to one vector. */
 const PROGRAM_VECTORS = 1;
-/** On the host: the file that a model came from and its numbers. */
-const LOADED_VECTORS = 2;
 /** On the host: the file that a state came from and its three vectors; three read, copied and in the file when it is saved. */
 const STARTED_VECTORS = 6, SAVED_VECTORS = 9;
 
@@ -84,10 +82,10 @@ function ownParts({ trained, scored, generated }: StepSizes, tier: TierMemory): 
 }
 
 function parameterParts({ trained, frozen, loaded }: StepSizes): MemoryPart[] {
-  const models = [...frozen, ...loaded];
   const trainedBytes = sumOf(trained, (size) => BYTES * size.trainedNumbers);
   // An adapter stands on a frozen network.
   const bases = trained.filter(({ isAdapter }) => isAdapter).map(({ model }) => model);
+  const models = [...frozen, ...loaded, ...bases];
   return [
     {
       what: "parameters",
@@ -96,8 +94,9 @@ function parameterParts({ trained, frozen, loaded }: StepSizes): MemoryPart[] {
     },
     { what: "moments of the optimiser", bytes: (STATE_VECTORS - 1) * trainedBytes, where: "device" },
     {
+      // The numbers of each, and the file of one.
       what: "models as they were loaded",
-      bytes: LOADED_VECTORS * sumOf([...models, ...bases], vectorBytes),
+      bytes: sumOf(models, vectorBytes) + Math.max(0, ...models.map(vectorBytes)),
       where: "host",
     },
     {
@@ -108,20 +107,14 @@ function parameterParts({ trained, frozen, loaded }: StepSizes): MemoryPart[] {
   ];
 }
 
-/** What programs work in. Freed memory is used again where it is large enough, and stays with the process where it is not. */
+/** What the largest program works in, which the others use as well. */
 function workingParts(sizes: StepSizes): MemoryPart[] {
   const sums = sumOf(sizes.trained, ({ isCut, trainedNumbers }) => isCut ? BYTES * trainedNumbers : 0);
-  const kept = new Map<string, number>([["summed gradients", sums]]);
-  let largest = 0;
-  for (const parts of programParts(sizes)) {
-    if (total(parts) <= largest) continue;
-    largest = total(parts);
-    for (const { what, bytes } of parts) kept.set(what, (kept.get(what) ?? 0) + bytes);
-  }
-  return Array.from(kept, ([what, bytes]) => part(what, bytes));
+  const largest = programParts(sizes).reduce((most, parts) => total(parts) > total(most) ? parts : most, []);
+  return [part("summed gradients", sums), ...largest];
 }
 
-/** Of every program, in the order in which a step runs them. */
+/** Of every program. */
 function programParts({ trained, scored, generated }: StepSizes): MemoryPart[][] {
   return [
     ...generated.map((size) => [
@@ -139,10 +132,10 @@ function programParts({ trained, scored, generated }: StepSizes): MemoryPart[][]
       part("logits", SCORED_LOGITS * logitBytes(size)),
     ]),
     ...trained.map((size) => [
-      // What an adapter gives the network is made in the program as well.
-      part("gradients", (PROGRAM_VECTORS + Number(size.isAdapter)) * vectorBytes(size.model)),
+      // Those of a part are added to the sums as they come. What an adapter makes of the network is made in the program as well.
+      part("gradients", (Number(!size.isCut) + Number(size.isAdapter)) * vectorBytes(size.model)),
       part("activations", BYTES * keptActivations(size.model, size)),
-      part("logits", (TRAINED_LOGITS + (size.isMasked ? MASKED_LOGITS : 0)) * logitBytes(size)),
+      part("logits", TRAINED_LOGITS * logitBytes(size)),
     ]),
   ];
 }

@@ -53,15 +53,15 @@ export async function openPpo(task: PolicyTask): Promise<PolicyUpdates> {
 
 async function openPolicy(task: PolicyTask, saved: string | null): Promise<Trainer> {
   const { command: { settings, numSteps }, ports, policy: model, trained, forbidden } = task;
-  const { temperature, ppo: { clipRange } } = settings;
+  const { temperature, recomputeLayers: recompute, ppo: { clipRange } } = settings;
   return openTrainer(ports, await trainingState(ports, saved, trained), {
     name: "PPO policy step",
     trainable: trained.trainable,
     ...trainerSettings(settings, { numSteps, updatesPerStep: updatesPerStep(settings) }),
-    lossSettings: { model, temperature, forbidden, clipRange },
+    lossSettings: { model, temperature, forbidden, clipRange, recompute },
     loss: (flat, tokens, labels, continuationMask, oldLogProbabilities, advantages) =>
       clippedPolicyLoss(
-        policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden }),
+        policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden, recompute }),
         { oldLogProbabilities, advantages, continuationMask },
         { clipRange },
       ),
@@ -81,16 +81,17 @@ async function valueNetwork(
 async function openValue(task: PolicyTask, network: TrainedModel, saved: string | null): Promise<Trainer> {
   const { command: { settings, numSteps }, ports } = task, { model, trainable } = network;
   const { valueClipRange: clipRange, valueCoefficient } = settings.ppo;
+  const recompute = settings.recomputeLayers;
   return openTrainer(ports, await trainingState(ports, saved, network), {
     name: "PPO value step",
     trainable,
     ...trainerSettings(settings, { numSteps, updatesPerStep: updatesPerStep(settings) }),
-    lossSettings: { model, clipRange, valueCoefficient },
+    lossSettings: { model, clipRange, valueCoefficient, recompute },
     loss: (flat, tokens, _labels, continuationMask, oldValues, returns) =>
       tf.mul(
         valueCoefficient,
         clippedValueLoss(
-          tokenValues(model, flat, { tokens }),
+          tokenValues(model, flat, { tokens, recompute }),
           { oldValues, returns, continuationMask },
           { clipRange },
         ),

@@ -16,15 +16,15 @@ import { trainerSettings } from "./trainer_settings.ts";
 
 export async function openRloo(task: PolicyTask): Promise<PolicyUpdates> {
   const { command, ports, policy: model, trained, forbidden } = task, { settings } = command;
-  const { temperature } = settings;
+  const { temperature, recomputeLayers: recompute } = settings;
   const trainer = openTrainer(ports, await trainingState(ports, command.state, trained), {
     name: "policy step",
     trainable: trained.trainable,
     ...trainerSettings(settings, command),
-    lossSettings: { model, temperature, forbidden },
+    lossSettings: { model, temperature, forbidden, recompute },
     loss: (flat, tokens, labels, mask, advantages) =>
       policyLoss(
-        policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden }),
+        policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden, recompute }),
         mask,
         advantages,
       ),

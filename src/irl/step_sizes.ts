@@ -34,8 +34,6 @@ export interface GeneratedSize extends BatchSize {
 export interface TrainedSize extends BatchSize {
   /** Whether a batch comes in parts, whose gradients are summed. */
   isCut: boolean;
-  /** Whether logits of tokens that are never drawn are masked. */
-  isMasked: boolean;
   /** Numbers that are trained: all parameters, or an adapter's. */
   trainedNumbers: number;
   isAdapter: boolean;
@@ -96,7 +94,7 @@ function trainedSize(size: BatchSize, isCut: boolean, lora: RunConfig["lora"]): 
   const trainedNumbers = lora === null
     ? numParameters(model)
     : adapterSize({ model, config: loraConfig(model, lora) });
-  return { ...size, isCut, isMasked: false, trainedNumbers, isAdapter: lora !== null };
+  return { ...size, isCut, trainedNumbers, isAdapter: lora !== null };
 }
 
 function generateSizes(context: Context): StepSizes {
@@ -139,10 +137,9 @@ function policySizes(context: Context): StepSizes {
   const rows = Math.min(microbatchSize, batch), isCut = rows < batch;
   return {
     step: "policy",
-    trained: [policy, ...(isPpo ? [reward] : [])].map((model) => ({
-      ...trainedSize({ model, rows, time }, isCut, lora),
-      isMasked: true,
-    })),
+    trained: [policy, ...(isPpo ? [reward] : [])].map((model) =>
+      trainedSize({ model, rows, time }, isCut, lora)
+    ),
     scored: [{ model: policy, rows: scoredRows, time }, { model: reward, rows: scoredRows, time }],
     generated: [
       generatedSize(context, {

@@ -58,17 +58,20 @@ async function runChunk(
     trained: TrainedModel;
   },
 ): Promise<Outcome> {
-  const { settings, key } = command, { model, trainable } = trained;
+  const { settings, key } = command, { model, trainable } = trained, recompute = settings.recomputeLayers;
   const trainer = openTrainer(ports, await trainingState(ports, command.state, trained), {
     name: "supervised step",
     trainable,
     ...trainerSettings(settings, command),
-    lossSettings: model,
+    lossSettings: { model, recompute },
     loss: (flat, tokens, labels, mask) =>
       supervisedLoss(
-        tf.reshape(policyLogProbabilities(model, flat, { tokens, labels, temperature: 1, forbidden: [] }), [
-          -1,
-        ]),
+        tf.reshape(
+          policyLogProbabilities(model, flat, { tokens, labels, temperature: 1, forbidden: [], recompute }),
+          [
+            -1,
+          ],
+        ),
         tf.reshape(mask, [-1]),
       ),
   });

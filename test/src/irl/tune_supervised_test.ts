@@ -33,6 +33,17 @@ describe("tuneSupervised()", () => {
     assert.deepEqual((await readModel(ports, data.policy)).model, policyShape);
   });
 
+  it("learns the same where layers are run again for their gradients", async () => {
+    const { ports, tuneSupervised: command, config } = await stepFixture(cpu.tier);
+    const { data: kept } = await tuneSupervised(command(), ports);
+    const settings = { ...config.supervised, recomputeLayers: true };
+    const { data: again } = await tuneSupervised(command({ settings }), ports);
+    assert.ok(kept.policy !== null && again.policy !== null);
+    const wanted = await readModel(ports, kept.policy), got = await readModel(ports, again.policy);
+    got.flat.forEach((value, i) => assert.ok(Math.abs(value - wanted.flat[i]) < 1e-4, `parameter ${i}`));
+    assert.ok(Math.abs(again.loss - kept.loss) < 1e-5);
+  });
+
   it("depends on its key alone, not on run, attempt or chunk number", async () => {
     const { ports, tuneSupervised: command } = await stepFixture(cpu.tier);
     const { data: wanted } = await tuneSupervised(command(), ports);
