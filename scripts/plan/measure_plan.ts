@@ -6,6 +6,7 @@ import type { PlanData } from "../../src/irl/plan_data.ts";
 import { gigabytes, planBudget } from "../../src/irl/plan_budget.ts";
 import { PLANNED_STEPS, type PlannedStep } from "../../src/irl/step_sizes.ts";
 import { openFileArtifacts } from "../../src/store/file_artifacts.ts";
+import { exitNow } from "../exit_now.ts";
 import { measuredCommand, storeMeasuredRows } from "./measured_command.ts";
 import { measureStep } from "./measure_step.ts";
 import { table } from "./plan_text.ts";
@@ -26,6 +27,11 @@ export async function measurePlan(
 ): Promise<MeasuredPlan[]> {
   const budget = planBudget(config, data, tier.name), measured: MeasuredPlan[] = [];
   const folder = await Deno.makeTempDir({ prefix: "plan-" });
+  const interrupt = () => {
+    Deno.removeSync(folder, { recursive: true });
+    exitNow(130);
+  };
+  Deno.addSignalListener("SIGINT", interrupt);
   try {
     told("preparing rows and models");
     const rows = await storeMeasuredRows(config, data, openFileArtifacts(folder));
@@ -39,6 +45,7 @@ export async function measurePlan(
     }
     return measured;
   } finally {
+    Deno.removeSignalListener("SIGINT", interrupt);
     await Deno.remove(folder, { recursive: true });
   }
 }

@@ -29,14 +29,19 @@ export interface TierMemory {
   layerBytes: number;
   /** Each further program. */
   programBytes: number;
+  /** Times that activations and logits are there: operation by operation, one's results and the next one's stand side by side. */
+  arrayFactor: number;
 }
+
+const EAGER = { compilerBytes: 0, layerBytes: 0, programBytes: 0, arrayFactor: 2 };
 
 /** Measured on Linux x86_64, tensorflow 2.21.0 and tfjs 4.22.0, Deno 2.9.6, two cores: resident memory. */
 export const TIER_MEMORY: Record<"native" | "wasm" | "webgpu" | "cpu", TierMemory> = {
-  native: { openBytes: 485e6, compilerBytes: 150e6, layerBytes: 27e6, programBytes: 15e6 },
-  wasm: { openBytes: 260e6, compilerBytes: 0, layerBytes: 0, programBytes: 0 },
-  webgpu: { openBytes: 300e6, compilerBytes: 0, layerBytes: 0, programBytes: 0 },
-  cpu: { openBytes: 230e6, compilerBytes: 0, layerBytes: 0, programBytes: 0 },
+  native: { openBytes: 485e6, compilerBytes: 150e6, layerBytes: 27e6, programBytes: 15e6, arrayFactor: 1 },
+  wasm: { ...EAGER, openBytes: 185e6 },
+  cpu: { ...EAGER, openBytes: 350e6 },
+  // Not measured.
+  webgpu: { ...EAGER, openBytes: 300e6 },
 };
 
 const BYTES = 4;
@@ -49,13 +54,13 @@ const TRAINED_LOGITS = 1.1, SCORED_LOGITS = 1.45;
 const DRAWN_LOGITS = 5;
 /** Vectors on the device of what is trained: parameters and two moments. */
 const STATE_VECTORS = 3;
-/** A program cuts the vector of parameters into tensors, or joins the tensors' gradients to one vector. */
+/** A program without gradients cuts the vector of parameters into tensors of their own. */
 const PROGRAM_VECTORS = 1;
 /** On the host: the file that a state came from and its three vectors; three read, copied and in the file when it is saved. */
 const STARTED_VECTORS = 6, SAVED_VECTORS = 9;
 
 export function stepMemory(sizes: StepSizes, tier: TierMemory): StepMemory {
-  const parts = [...ownParts(sizes, tier), ...parameterParts(sizes), ...workingParts(sizes)]
+  const parts = [...ownParts(sizes, tier), ...parameterParts(sizes), ...workingParts(sizes, tier)]
     .filter(({ bytes }) => bytes > 0);
   return { step: sizes.step, role: ROLE_OF_STEP[sizes.step], parts, peakBytes: total(parts) };
 }
@@ -108,10 +113,14 @@ function parameterParts({ trained, frozen, loaded }: StepSizes): MemoryPart[] {
 }
 
 /** What the largest program works in, which the others use as well. */
-function workingParts(sizes: StepSizes): MemoryPart[] {
+function workingParts(sizes: StepSizes, { arrayFactor }: TierMemory): MemoryPart[] {
   const sums = sumOf(sizes.trained, ({ isCut, trainedNumbers }) => isCut ? BYTES * trainedNumbers : 0);
   const largest = programParts(sizes).reduce((most, parts) => total(parts) > total(most) ? parts : most, []);
-  return [part("summed gradients", sums), ...largest];
+  const isArray = (what: string) => what === "activations" || what === "logits";
+  return [
+    part("summed gradients", sums),
+    ...largest.map(({ what, bytes }) => part(what, isArray(what) ? arrayFactor * bytes : bytes)),
+  ];
 }
 
 /** Of every program. */

@@ -21,7 +21,7 @@ const DATA: PlanData = {
   isMeasured: true,
 };
 /** A process without a runtime and without programs: arrays alone. */
-const ARRAYS_ALONE = { openBytes: 0, compilerBytes: 0, layerBytes: 0, programBytes: 0 };
+const ARRAYS_ALONE = { openBytes: 0, compilerBytes: 0, layerBytes: 0, programBytes: 0, arrayFactor: 1 };
 
 const configOf = (input: RunConfigInput = {}) => RunConfig.parse(input);
 const sizesOf = (step: PlannedStep, input: RunConfigInput = {}, isTraced = true) => {
