@@ -9,6 +9,7 @@ import { runWork, type StepWork } from "./work_budget.ts";
 
 export interface PlanBudget {
   numParameters: { policy: number; reward: number };
+  trainsAdapters: boolean;
   data: PlanData;
   actors: ActorMemory[];
   steps: StepWork[];
@@ -35,6 +36,7 @@ export function planBudget(
       policy: numParameters(shape),
       reward: numParameters({ ...shape, head: "reward" }),
     },
+    trainsAdapters: config.lora !== null,
     data,
     actors: ROLES.map((role) => {
       const steps = memory.filter((step) => step.role === role).sort((a, b) => b.peakBytes - a.peakBytes);
@@ -57,7 +59,7 @@ export interface AvailableMemory {
 
 /** Undefined where it fits; otherwise what to change and what is short, as one sentence. */
 export function memoryShortage(
-  { actors }: PlanBudget,
+  { actors, trainsAdapters }: PlanBudget,
   { hostBytes, deviceBytes, deviceRoles = ROLES, inProcess = false }: AvailableMemory,
 ): string | undefined {
   const needed = (counts: (part: MemoryPart) => boolean, roles: readonly Role[] = ROLES) => {
@@ -66,46 +68,61 @@ export function memoryShortage(
     return inProcess ? Math.max(0, ...each) : each.reduce((sum, bytes) => sum + bytes, 0);
   };
   const host = needed(({ where }) => deviceBytes === undefined || where === "host");
-  if (host > hostBytes) return shortage(actors, { needed: host, available: hostBytes, memory: "memory" });
+  const told = { trainsAdapters };
+  if (host > hostBytes) {
+    return shortage(actors, { ...told, needed: host, available: hostBytes, memory: "memory" });
+  }
   const device = needed(({ where }) => where === "device", deviceRoles);
   if (deviceBytes === undefined || device <= deviceBytes) return undefined;
   const onDevice = actors.filter(({ role }) => deviceRoles.includes(role));
-  return shortage(onDevice, { needed: device, available: deviceBytes, memory: "the GPU's memory" });
+  return shortage(onDevice, { ...told, needed: device, available: deviceBytes, memory: "the GPU's memory" });
 }
 
 export function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;
 }
 
+interface Shortage {
+  needed: number;
+  available: number;
+  /** Of what. */
+  memory: string;
+  trainsAdapters: boolean;
+}
+
 function shortage(
   actors: readonly ActorMemory[],
-  { needed, available, memory }: { needed: number; available: number; memory: string },
+  { needed, available, memory, trainsAdapters }: Shortage,
 ): string {
   const largest = [...actors].sort((a, b) => b.peakBytes - a.peakBytes)[0], [step] = largest.steps;
   const [part] = [...step.parts].sort((a, b) => b.bytes - a.bytes);
-  return `${advice(step, part)}: the run needs about ${gigabytes(needed)} of ${memory}, ${
-    gigabytes(available)
-  } are free; the ${largest.role} takes ${gigabytes(largest.peakBytes)}, ${
-    gigabytes(part.bytes)
-  } of it ${part.what}`;
+  return `${advice(step, { what: part.what, trainsAdapters })}: the run needs about ${
+    gigabytes(needed)
+  } of ${memory}, ${gigabytes(available)} are free; the ${largest.role} takes ${
+    gigabytes(largest.peakBytes)
+  }, ${gigabytes(part.bytes)} of it ${part.what}`;
 }
 
 /** What changes the largest part. */
-function advice({ step }: StepMemory, { what }: MemoryPart): string {
+function advice(
+  { step }: StepMemory,
+  { what, trainsAdapters }: { what: string; trainsAdapters: boolean },
+): string {
   const isBatch = what === "activations" || what === "logits" || what === "keys and values";
+  if (!isBatch && trainsAdapters) return "Take a smaller model or more memory";
   if (!isBatch) return "Train adapters (--set lora={}), or take a smaller model or more memory";
   const isDrawn = what === "keys and values";
   switch (step) {
     case "sft":
-      return "Lower supervised.microbatchSize";
+      return "Set a smaller supervised.microbatchSize";
     case "generate":
-      return "Lower generation.batchSize";
+      return "Set a smaller generation.batchSize";
     case "reward":
-      return "Lower reward.microbatchSize";
+      return "Set a smaller reward.microbatchSize";
     case "policy":
-      return isDrawn ? "Lower policy.rolloutBatchSize" : "Lower policy.microbatchSize";
+      return isDrawn ? "Set a smaller policy.rolloutBatchSize" : "Set a smaller policy.microbatchSize";
     case "evaluate":
-      return "Lower evaluation.batchSize";
+      return "Set a smaller evaluation.batchSize";
     default:
       return step satisfies never;
   }

@@ -34,6 +34,8 @@ export interface GeneratedSize extends BatchSize {
 export interface TrainedSize extends BatchSize {
   /** Whether a batch comes in parts, whose gradients are summed. */
   isCut: boolean;
+  /** Whether layers are computed again for their gradients. */
+  recompute: boolean;
   /** Numbers that are trained: all parameters, or an adapter's. */
   trainedNumbers: number;
   isAdapter: boolean;
@@ -81,7 +83,13 @@ function supervisedSizes({ config: { supervised, lora, model }, data, policy }: 
   const adapter = model.start === "fresh" ? null : lora;
   return {
     step: "sft",
-    trained: [trainedSize({ model: policy, rows, time }, rows < supervised.batchSize, adapter)],
+    trained: [
+      trainedSize({ model: policy, rows, time }, {
+        isCut: rows < supervised.batchSize,
+        recompute: supervised.recomputeLayers,
+        lora: adapter,
+      }),
+    ],
     scored: [],
     generated: [],
     frozen: [],
@@ -89,12 +97,15 @@ function supervisedSizes({ config: { supervised, lora, model }, data, policy }: 
   };
 }
 
-function trainedSize(size: BatchSize, isCut: boolean, lora: RunConfig["lora"]): TrainedSize {
+function trainedSize(
+  size: BatchSize,
+  { isCut, recompute, lora }: Pick<TrainedSize, "isCut" | "recompute"> & Pick<RunConfig, "lora">,
+): TrainedSize {
   const { model } = size;
   const trainedNumbers = lora === null
     ? numParameters(model)
     : adapterSize({ model, config: loraConfig(model, lora) });
-  return { ...size, isCut, trainedNumbers, isAdapter: lora !== null };
+  return { ...size, isCut, recompute, trainedNumbers, isAdapter: lora !== null };
 }
 
 function generateSizes(context: Context): StepSizes {
@@ -116,7 +127,13 @@ function rewardSizes({ config: { reward, generation, lora }, data, reward: model
   const isResidual = reward.kind === "residual";
   return {
     step: "reward",
-    trained: [trainedSize({ model, rows: 2 * pairs, time }, pairs < reward.batchSize, lora)],
+    trained: [
+      trainedSize({ model, rows: 2 * pairs, time }, {
+        isCut: pairs < reward.batchSize,
+        recompute: reward.recomputeLayers,
+        lora,
+      }),
+    ],
     scored: [
       ...(isResidual ? [{ model, rows: 2 * pairs, time }] : []),
       { model, rows: scoringBatch(model, time), time },
@@ -138,7 +155,7 @@ function policySizes(context: Context): StepSizes {
   return {
     step: "policy",
     trained: [policy, ...(isPpo ? [reward] : [])].map((model) =>
-      trainedSize({ model, rows, time }, isCut, lora)
+      trainedSize({ model, rows, time }, { isCut, recompute: settings.recomputeLayers, lora })
     ),
     scored: [{ model: policy, rows: scoredRows, time }, { model: reward, rows: scoredRows, time }],
     generated: [

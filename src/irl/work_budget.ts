@@ -76,7 +76,7 @@ function supervisedWork({ config: { supervised }, data, policy, text }: Context)
     ...emptyWork("sft"),
     updates,
     tokensTrained,
-    operations: tokensTrained * trainingOperations(policy, text),
+    operations: tokensTrained * trainingOperations(policy, text, recomputing(supervised)),
   };
 }
 
@@ -100,7 +100,7 @@ function rewardWork({ config, data, reward, text }: Context): StepWork {
     updates,
     tokensTrained,
     tokensScored,
-    operations: tokensTrained * trainingOperations(reward, text) +
+    operations: tokensTrained * trainingOperations(reward, text, recomputing(config.reward)) +
       tokensScored * forwardOperations(reward, text),
   };
 }
@@ -114,7 +114,8 @@ function policyWork(context: Context): StepWork {
   const tokens = generatedTokens(context, maxNewTokens), text = prompt + tokens;
   const trainedTexts = isBest ? steps * promptsPerStep : (isPpo ? epochs : 1) * rollouts;
   // PPO trains and scores a value network beside the policy, and scores with the policy once more.
-  const training = trainingOperations(policy, text) + (isPpo ? trainingOperations(reward, text) : 0);
+  const each = (model: ModelShape) => trainingOperations(model, text, recomputing(settings));
+  const training = each(policy) + (isPpo ? each(reward) : 0);
   const scoring = (isPpo ? 2 : 1) * (forwardOperations(policy, text) + forwardOperations(reward, text));
   const work: StepWork = {
     ...emptyWork("policy"),
@@ -143,6 +144,10 @@ function evaluateWork(context: Context): StepWork {
     batchSize,
     tokens: generatedTokens(context, maxNewTokens),
   });
+}
+
+function recomputing({ recomputeLayers }: { recomputeLayers: boolean }): { recompute: boolean } {
+  return { recompute: recomputeLayers };
 }
 
 /** `work` and the drawing of `tokens` tokens a row. */

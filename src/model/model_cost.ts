@@ -23,9 +23,17 @@ function keptPerLayer(model: ModelShape, time: number): number {
   return norms + attention + shares + (isNeoX ? 3 : 4) * intermediateSize;
 }
 
-/** Numbers of a whole batch that training keeps for the gradient, logits left out. */
-export function keptActivations(model: ModelShape, { rows, time }: { rows: number; time: number }): number {
-  return rows * time * (model.numLayers * keptPerLayer(model, time) + 2 * model.hiddenSize);
+/**
+ * Numbers of a whole batch that training keeps for the gradient, logits left out. Where layers are computed again: what goes into
+ * each, and one layer's.
+ */
+export function keptActivations(
+  model: ModelShape,
+  { rows, time, recompute = false }: { rows: number; time: number; recompute?: boolean },
+): number {
+  const { numLayers, hiddenSize } = model, layer = keptPerLayer(model, time);
+  const layers = recompute ? numLayers * hiddenSize + layer : numLayers * layer;
+  return rows * time * (layers + 2 * hiddenSize);
 }
 
 /** Numbers that one layer works on at a time where nothing is kept. */
@@ -56,7 +64,11 @@ export function forwardOperations(model: ModelShape, seen: number): number {
   return 2 * multipliedParameters(model) + 4 * seen * headWidths(model).queries * model.numLayers;
 }
 
-/** Forward and backward pass: three times the forward one. */
-export function trainingOperations(model: ModelShape, seen: number): number {
-  return 3 * forwardOperations(model, seen);
+/** Forward and backward pass: three times the forward one, or four where layers are computed again. */
+export function trainingOperations(
+  model: ModelShape,
+  seen: number,
+  { recompute }: { recompute: boolean } = { recompute: false },
+): number {
+  return (recompute ? 4 : 3) * forwardOperations(model, seen);
 }

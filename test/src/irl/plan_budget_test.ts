@@ -92,6 +92,14 @@ describe("stepMemory()", () => {
     assert.ok(bytesOf("policy", { policy: { optimiser: "ppo" } }) > bytesOf("policy"));
   });
 
+  it("falls where layers are computed again, for a third more operations", () => {
+    const again = { supervised: { recomputeLayers: true } };
+    assert.ok(bytesOf("sft", again) < bytesOf("sft"));
+    const operations = (input: RunConfigInput) =>
+      runWork(configOf(input), DATA).find(({ step }) => step === "sft")?.operations ?? NaN;
+    assert.ok(Math.abs(operations(again) / operations({}) - 4 / 3) < 1e-9);
+  });
+
   it("is states loaded and saved where parameters are most of it", () => {
     const wide = { model: { hiddenSize: 1024, intermediateSize: 4096 }, supervised: { batchSize: 1 } };
     const sizes = sizesOf("sft", wide), { parts } = stepMemory(sizes, ARRAYS_ALONE);
@@ -205,12 +213,12 @@ describe("memoryShortage()", () => {
       const plan = planBudget(configOf(input), DATA, "native");
       return (memoryShortage(plan, { hostBytes: 1e9 }) ?? "").split(":")[0];
     };
-    assert.equal(advice({ supervised: { batchSize: 20_000 } }), "Lower supervised.microbatchSize");
-    assert.equal(advice({ reward: { batchSize: 20_000 } }), "Lower reward.microbatchSize");
-    assert.equal(advice({ generation: { batchSize: 100_000 } }), "Lower generation.batchSize");
+    assert.equal(advice({ supervised: { batchSize: 20_000 } }), "Set a smaller supervised.microbatchSize");
+    assert.equal(advice({ reward: { batchSize: 20_000 } }), "Set a smaller reward.microbatchSize");
+    assert.equal(advice({ generation: { batchSize: 100_000 } }), "Set a smaller generation.batchSize");
     assert.equal(
       advice({ policy: { promptsPerStep: 20_000 } }),
-      "Lower policy.rolloutBatchSize",
+      "Set a smaller policy.rolloutBatchSize",
     );
     assert.equal(
       advice({ model: { hiddenSize: 4096, intermediateSize: 16_384 } }),

@@ -31,6 +31,12 @@ describe("keptActivations()", () => {
     assert.equal(keptActivations(llama, { rows: 1, time: 4 }), 4 * (2 * other + 32));
   });
 
+  it("counts inputs of layers and one layer where they are computed again: by hand", () => {
+    const layer = 48 + 48 + 32 + 32 + 8 + 60;
+    const again = keptActivations(neoX, { rows: 3, time: 4, recompute: true });
+    assert.equal(again, 3 * 4 * (2 * 16 + layer + 32));
+  });
+
   it("grows with the square of the length below the tiles alone", () => {
     const perToken = (time: number) => keptActivations(neoX, { rows: 1, time }) / time;
     assert.ok(perToken(200) > perToken(100));
@@ -60,5 +66,6 @@ describe("forwardOperations()", () => {
     assert.equal(multipliedParameters(reward), numParameters(reward) - 9 * 16);
     assert.equal(forwardOperations(neoX, 10), 2 * numParameters(neoX) + 4 * 10 * 16 * 2);
     assert.equal(trainingOperations(neoX, 10), 3 * forwardOperations(neoX, 10));
+    assert.equal(trainingOperations(neoX, 10, { recompute: true }), 4 * forwardOperations(neoX, 10));
   });
 });
