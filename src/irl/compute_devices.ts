@@ -24,7 +24,7 @@ export const COMPUTE_DEVICES: Readonly<Record<string, ComputeDevice>> = {
     utilisation: 0.5,
     memoryBandwidth: 2e10,
     bandwidthShare: 0.5,
-    source: "our measurement: see the README",
+    source: "fitted to the demo on two cores, README",
   },
   "rtx-4090": {
     about: "NVIDIA GeForce RTX 4090, float32",

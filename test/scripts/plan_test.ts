@@ -8,7 +8,8 @@ import { plan, planTable, resolvePlan } from "../../scripts/plan.ts";
 import { availableMemory, groupMemory } from "../../scripts/plan/available_memory.ts";
 import { checkMemory } from "../../scripts/plan/check_memory.ts";
 import { resolveConfig } from "../../scripts/resolve_config.ts";
-import { ConfigError } from "../../src/base/errors.ts";
+import { ConfigError, exitCode } from "../../src/base/errors.ts";
+import { inTemporaryFolder, IrlCall, QUIET, SMALL } from "./irl_fixtures.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -112,6 +113,19 @@ describe("checkMemory()", () => {
         error instanceof ConfigError && /\(--no-memory-check starts all the same\)$/.test(error.message),
     );
   });
+
+  it("keeps irl from starting, unless it is told not to look", () =>
+    inTemporaryFolder(async (folder) => {
+      const huge = ["--set=model.hiddenSize=65536", "--set=model.intermediateSize=262144"];
+      const args = [...SMALL, ...QUIET, ...huge, "--in-process", `--runs-dir=${folder}`];
+      await assert.rejects(
+        new IrlCall().run(args),
+        (error) =>
+          error instanceof ConfigError && exitCode(error) === 2 && /no-memory-check/.test(error.message),
+      );
+      assert.deepEqual(Array.from(Deno.readDirSync(folder)), []);
+      assert.equal(await new IrlCall().run([...args, "--no-memory-check"]), 0);
+    }));
 
   it("asks each GPU for the memory of the actors on it", async () => {
     const config = resolveConfig({ preset: "tiny", hasData: false }),
