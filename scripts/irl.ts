@@ -86,7 +86,7 @@ export async function irl(given: IrlOptions, context: RunContext): Promise<numbe
     refuseNewConfig(given);
     return await resumeRun({ ...common, run: given.resume }, context);
   }
-  const folder = (name: string | undefined) => name === undefined ? undefined : userPath(name, environment);
+  const folder = (name: string | undefined) => optionalPath(name, environment);
   const starting = await openStartingModel({ model: folder(given.model), sft: folder(given.sft) });
   const config = resolveConfig({
     preset: given.preset,
@@ -111,8 +111,12 @@ function conductOptions(given: IrlOptions): ConductOptions {
   };
 }
 
+function optionalPath(name: string | undefined, environment: Environment): string | undefined {
+  return name === undefined ? undefined : userPath(name, environment);
+}
+
 function dataFiles(given: IrlOptions, environment: Environment): DataFiles {
-  const path = (name: string | undefined) => name === undefined ? undefined : userPath(name, environment);
+  const path = (name: string | undefined) => optionalPath(name, environment);
   return {
     data: path(given.data),
     evaluationData: path(given["eval-data"]),

@@ -15,6 +15,7 @@ import { type PreparedData, prepareE2e, prepareMadeUp, prepareOwn } from "../src
 import { type FieldMapping, parseDemonstrations } from "../src/data/read_demonstrations.ts";
 import { parsePreferences } from "../src/data/read_preferences.ts";
 import type { Demonstration, PreferencePair } from "../src/data/rows.ts";
+import { contextLimit } from "../src/model/model_shape.ts";
 import { buildTokenizer } from "../src/data/tokenizer_json.ts";
 import { loadTokenizer } from "../src/data/load_tokenizer.ts";
 import { encodePrompt, type Tokenizer } from "../src/data/tokenizer.ts";
@@ -257,7 +258,7 @@ function checkLengths(
   const alone = [...prompts, ...evaluation.map(({ prompt }) => prompt)].map((prompt) => length(prompt) + 1);
   const lengths = demonstrations.map(full);
   const longest = [...lengths, ...held, ...alone].reduce((a, b) => Math.max(a, b), 0);
-  const limit = Math.min(model.maxPositions, model.slidingWindow ?? Infinity);
+  const limit = contextLimit(model);
   if (longest <= limit) return;
   const numLonger = lengths.filter((tokens) => tokens > limit).length;
   if (longest <= model.maxPositions) {

@@ -10,6 +10,7 @@ import { type AdapterBase, readAdapterBase, readAdapterFolder } from "../src/mod
 import { type ReadModel, readModelFolder } from "../src/model/huggingface_folder.ts";
 import { rewardBody } from "../src/model/initial_parameters.ts";
 import { mergedParameters } from "../src/model/lora.ts";
+import { readText } from "../src/model/whole_files.ts";
 import { folderFiles } from "../src/store/folder_files.ts";
 
 export interface ModelFolder extends ReadModel {
@@ -18,23 +19,19 @@ export interface ModelFolder extends ReadModel {
 }
 
 /** Undefined when the folder has neither `config.json` nor `adapter_config.json`. */
-export async function readFolder(
-  folder: string,
-  options: { padToken?: string } = {},
-): Promise<ModelFolder | undefined> {
-  const whole = await readWholeModel(folder, options);
+export async function readFolder(folder: string): Promise<ModelFolder | undefined> {
+  const whole = await readWholeModel(folder);
   if (whole !== undefined) return whole;
   const base = await readAdapterBase(folderFiles(folder));
-  return base === undefined ? undefined : await readAdapted(folder, base, options);
+  return base === undefined ? undefined : await readAdapted(folder, base);
 }
 
 /** The base with the folder's adapter merged in; a relative path is one from that folder. */
 async function readAdapted(
   folder: string,
   { baseModel, head }: AdapterBase,
-  options: { padToken?: string },
 ): Promise<ModelFolder> {
-  const named = baseModel === null ? undefined : await readWholeModel(resolve(folder, baseModel), options);
+  const named = baseModel === null ? undefined : await readWholeModel(resolve(folder, baseModel));
   if (named === undefined) {
     throw new ConfigError(
       `Name the base model's folder in "base_model_name_or_path" of "${
@@ -50,13 +47,10 @@ async function readAdapted(
   return { ...named, model, flat };
 }
 
-async function readWholeModel(
-  folder: string,
-  options: { padToken?: string },
-): Promise<ModelFolder | undefined> {
-  const loaded = await readModelFolder(folderFiles(folder));
+async function readWholeModel(folder: string): Promise<ModelFolder | undefined> {
+  const files = folderFiles(folder), loaded = await readModelFolder(files);
   if (loaded === undefined) return undefined;
-  const read = (name: string) => readText(join(folder, name));
+  const read = (name: string) => readText(files, name);
   const tokenizerJson = await read("tokenizer.json");
   if (tokenizerJson === undefined) {
     throw new ConfigError(
@@ -74,18 +68,7 @@ async function readWholeModel(
       chatTemplateJinja: await read("chat_template.jinja"),
     },
     folder,
-    options,
   );
   checkVocabulary(loadTokenizer(tokenizer), { vocabularySize: loaded.model.vocabularySize, folder });
   return { ...loaded, tokenizer };
-}
-
-/** Undefined when there is no such file. */
-async function readText(path: string): Promise<string | undefined> {
-  try {
-    return await Deno.readTextFile(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) return undefined;
-    throw error;
-  }
 }

@@ -3,7 +3,7 @@
 import { ConfigError, SchemaError } from "../base/errors.ts";
 import type { ChatMessage, Conversation } from "./chat_messages.ts";
 import { type ChatRendering, parseChatTemplate, renderChat } from "./chat_template.ts";
-import { jsonObject } from "./json_object.ts";
+import { jsonObject } from "../base/json_object.ts";
 import type { RowPlace } from "./row_fields.ts";
 import type { Demonstration } from "./rows.ts";
 import { isBundle, parseBundle } from "./tokenizer_bundle.ts";

@@ -1,6 +1,6 @@
 // Opens the tokenizer that a run has stored, of either kind: our word-level one, or a bundle of a checkpoint's files.
 import { bpeTokenizer } from "./bpe_tokenizer.ts";
-import { jsonObject } from "./json_object.ts";
+import { jsonObject } from "../base/json_object.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { isBundle, parseBundle } from "./tokenizer_bundle.ts";
 import { wordTokenizer } from "./word_tokenizer.ts";

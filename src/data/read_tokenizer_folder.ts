@@ -3,7 +3,7 @@
 import { ConfigError, SchemaError } from "../base/errors.ts";
 import { type BpeFile, flatSteps, parseBpeFile } from "./bpe_file.ts";
 import { bpeTokenizer } from "./bpe_tokenizer.ts";
-import { jsonObject } from "./json_object.ts";
+import { jsonObject } from "../base/json_object.ts";
 import { bundleText, type TokenizerBundle } from "./tokenizer_bundle.ts";
 import { wordTokenizer } from "./word_tokenizer.ts";
 

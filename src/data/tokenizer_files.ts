@@ -1,6 +1,6 @@
 // A stored tokenizer as the files of a Hugging Face folder: what an export writes, and what reading that folder gives back.
 import { canonicalJson } from "../base/canonical.ts";
-import { jsonObject } from "./json_object.ts";
+import { jsonObject } from "../base/json_object.ts";
 import { loadTokenizer } from "./load_tokenizer.ts";
 import { unknownIds } from "./tokenizer.ts";
 import { isBundle, parseBundle } from "./tokenizer_bundle.ts";

@@ -1,5 +1,6 @@
 // What a plan knows of a run's data: how many rows there are and how long they are, measured or bounded by the configuration.
 import type { RunConfig } from "../../events/mod.ts";
+import { contextLimit } from "../model/model_shape.ts";
 
 /** Tokens of texts: of the longest one, and on average. */
 export interface TextLengths {
@@ -25,7 +26,7 @@ const UNKNOWN_ROWS = 10_000, UNKNOWN_VOCABULARY = 50_000;
 
 /** What the configuration allows at most, for a run whose data are not at hand. */
 export function boundedData({ task, model, policy, generation }: RunConfig): PlanData {
-  const context = Math.min(model.maxPositions, model.slidingWindow ?? Infinity);
+  const context = contextLimit(model);
   const completion = Math.min(Math.max(policy.maxNewTokens, generation.maxNewTokens), context - 1);
   const prompt = Math.min(task.maxPromptTokens ?? Infinity, context - completion);
   const numDemonstrations = task.demonstrations ?? UNKNOWN_ROWS;

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { SchemaError } from "../base/errors.ts";
 import type { FolderFiles, FolderWriter } from "../base/ports.ts";
-import { jsonObject } from "./json_object.ts";
+import { checkedObject } from "./checked_object.ts";
 import {
   type AdaptedModel,
   type AdapterEntry,
@@ -82,7 +82,7 @@ export interface AdapterBase {
 export async function readAdapterBase(files: FolderFiles): Promise<AdapterBase | undefined> {
   const text = await readText(files, CONFIG_FILE);
   if (text === undefined) return undefined;
-  const fields = jsonObject(text, baseSchema, `${files.folder}/${CONFIG_FILE}`);
+  const fields = checkedObject(text, baseSchema, `${files.folder}/${CONFIG_FILE}`);
   return {
     baseModel: fields.base_model_name_or_path ?? null,
     head: fields.task_type === "SEQ_CLS" ? "reward" : "policy",
@@ -143,7 +143,7 @@ function readAdapterConfig(
   model: ModelShape,
   file: string,
 ): Pick<Adapter, "config" | "baseModel"> {
-  const fields = jsonObject(text, configSchema, file);
+  const fields = checkedObject(text, configSchema, file);
   const refuse = (field: string, wanted: string) => {
     throw new SchemaError(
       `Use a LoRA adapter that this program computes: "${field}" must be ${wanted}, is ${

@@ -1,6 +1,6 @@
 // `generation_config.json`: how texts are drawn from a policy unless somebody asks otherwise, in Hugging Face's names.
 import { z } from "zod";
-import { jsonObject } from "./json_object.ts";
+import { checkedObject } from "./checked_object.ts";
 
 /** null: the file does not say. */
 export interface GenerationConfig {
@@ -34,7 +34,7 @@ const fileSchema = z.looseObject({
 });
 
 export function readGenerationConfig(text: string, file: string): GenerationConfig {
-  const config = jsonObject(text, fileSchema, file);
+  const config = checkedObject(text, fileSchema, file);
   return {
     doSample: config.do_sample ?? null,
     temperature: config.temperature ?? null,

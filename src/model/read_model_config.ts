@@ -2,7 +2,7 @@
 // would compute otherwise is refused by name, never ignored.
 import { z } from "zod";
 import { SchemaError } from "../base/errors.ts";
-import { jsonObject } from "./json_object.ts";
+import { checkedObject } from "./checked_object.ts";
 import type { Architecture, ModelShape } from "./model_shape.ts";
 import { MODEL_CLASSES } from "./model_config_fields.ts";
 import { numRotated } from "./rotary.ts";
@@ -58,7 +58,7 @@ type ConfigFile = z.output<typeof configSchema>;
  */
 export function readModelConfig(text: string, file: string): ModelShape {
   const architecture = readArchitecture(text, file);
-  const config = jsonObject(text, configSchema, file);
+  const config = checkedObject(text, configSchema, file);
   refuseOthers(config, architecture, file);
   const head = readHead(config, architecture, file);
   const isNeox = architecture === "gpt_neox";
@@ -90,7 +90,11 @@ export function readModelConfig(text: string, file: string): ModelShape {
 }
 
 function readArchitecture(text: string, file: string): Architecture {
-  const { model_type: type } = jsonObject(text, z.looseObject({ model_type: z.unknown().optional() }), file);
+  const { model_type: type } = checkedObject(
+    text,
+    z.looseObject({ model_type: z.unknown().optional() }),
+    file,
+  );
   const known: readonly Architecture[] = ["gpt_neox", "llama", "mistral"];
   const architecture = known.find((name) => name === type);
   if (architecture !== undefined) return architecture;

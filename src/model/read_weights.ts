@@ -4,7 +4,7 @@ import { z } from "zod";
 import { SchemaError } from "../base/errors.ts";
 import type { FolderFiles, OpenFile } from "../base/ports.ts";
 import { assignTensors } from "./assign_tensors.ts";
-import { jsonObject } from "./json_object.ts";
+import { checkedObject } from "./checked_object.ts";
 import { type ModelShape, numParameters } from "./model_shape.ts";
 import { unreadableType } from "./safetensors.ts";
 import {
@@ -132,7 +132,7 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
 
 /** Tensor → file, from the text of the index. */
 async function readIndex(index: OpenFile, file: string): Promise<Map<string, string>> {
-  const parsed = jsonObject(decodeText(await wholeContent(index), file), indexSchema, file);
+  const parsed = checkedObject(decodeText(await wholeContent(index), file), indexSchema, file);
   const map = new Map(Object.entries(parsed.weight_map));
   for (const [tensor, name] of map) {
     // Only plain names: an index must not lead out of its folder.

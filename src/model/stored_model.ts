@@ -6,7 +6,7 @@ import { SchemaError } from "../base/errors.ts";
 import type { ArtifactStore, Digest } from "../base/ports.ts";
 import { decodeModel, readShape, shapeMetadata } from "./checkpoint.ts";
 import { rewardBody } from "./initial_parameters.ts";
-import { jsonObject } from "./json_object.ts";
+import { checkedObject } from "./checked_object.ts";
 import { type AdaptedModel, adapterLayout, adapterSize, mergedParameters } from "./lora.ts";
 import { type ModelShape, numParameters } from "./model_shape.ts";
 import { normalisedReward } from "./reward_model.ts";
@@ -99,7 +99,7 @@ export function encodeAdapter({ model, config, base, baseType, flat }: StoredAda
 function decodeAdapter(bytes: Uint8Array, file: string): StoredAdapter | undefined {
   const { metadata: { shape, [MARK]: mark } } = readHeader(bytes, file);
   if (mark === undefined) return undefined;
-  const described = { model: readShape(shape, file), ...jsonObject(mark, markSchema, file) };
+  const described = { model: readShape(shape, file), ...checkedObject(mark, markSchema, file) };
   const { [VECTOR]: vector, ...others } = decodeSafetensors(bytes, file).tensors;
   if (vector?.data.length === adapterSize(described) && Object.keys(others).length === 0) {
     return { ...described, flat: vector.data };

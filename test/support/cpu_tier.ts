@@ -1,25 +1,8 @@
-// Opens the tier "cpu" for the tests of a describe block; fails the block when tensors are left over.
-import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs-core";
-import { afterAll, beforeAll } from "@std/testing/bdd";
-import { openTier, type Tier } from "../../src/compute/tier.ts";
+// Opens the tier "cpu" for the tests of a describe block.
+import type { Tier } from "../../src/compute/tier.ts";
+import { useTier } from "./use_tier.ts";
 
 /** Call it first inside `describe`; the tier is there when a test runs. */
 export function useCpuTier(): { readonly tier: Tier } {
-  let tier: Tier | undefined, before = 0;
-  beforeAll(async () => {
-    tier = await openTier({ name: "cpu", threads: 1 });
-    before = tf.memory().numTensors;
-  });
-  afterAll(async () => {
-    const left = tf.memory().numTensors - before;
-    await tier?.dispose();
-    assert.equal(left, 0, `${left} tensors were not freed`);
-  });
-  return {
-    get tier() {
-      if (tier === undefined) throw new Error("the tier is there only while tests run");
-      return tier;
-    },
-  };
+  return useTier({ name: "cpu", threads: 1 });
 }

@@ -7,6 +7,7 @@ import { initialParameters } from "../../../src/model/initial_parameters.ts";
 import { gelu, layerNorm } from "../../../src/model/layers.ts";
 import type { ModelShape } from "../../../src/model/model_shape.ts";
 import { policyLogProbabilities } from "../../../src/model/policy_model.ts";
+import { TINY_SHAPE } from "../../support/tiny_model.ts";
 
 export interface TierCase {
   name: string;
@@ -293,24 +294,7 @@ const operationCases: TierCase[] = [
   },
 ];
 
-const model: ModelShape = {
-  architecture: "gpt_neox",
-  numKeyValueHeads: 2,
-  headSize: 8,
-  rotaryBase: 10_000,
-  normEpsilon: 1e-5,
-  parallelResidual: true,
-  tiedEmbeddings: true,
-  slidingWindow: null,
-  vocabularySize: 19,
-  hiddenSize: 16,
-  numLayers: 2,
-  numHeads: 2,
-  intermediateSize: 32,
-  rotaryShare: 0.5,
-  maxPositions: 8,
-  head: "policy",
-};
+const model: ModelShape = { ...TINY_SHAPE, vocabularySize: 19, intermediateSize: 32, maxPositions: 8 };
 
 const trainingCase: TierCase = {
   name: "one training step of a small transformer",

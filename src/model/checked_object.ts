@@ -1,21 +1,14 @@
 // A JSON file of a model's folder under its schema; errors name the file and the field.
 import type { z } from "zod";
 import { SchemaError } from "../base/errors.ts";
+import { jsonObject } from "../base/json_object.ts";
 
-export function jsonObject<Schema extends z.ZodType>(
+export function checkedObject<Schema extends z.ZodType>(
   text: string,
   schema: Schema,
   file: string,
 ): z.output<Schema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw new SchemaError("Write the file again: it is not JSON", { file, cause });
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new SchemaError("Write the file again: it is no JSON object", { file });
-  }
+  const value = jsonObject(text, file);
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const [{ path, message }] = parsed.error.issues;

@@ -1,5 +1,5 @@
 // The text of a JSON file that must hold one object; errors name the file.
-import { SchemaError } from "../base/errors.ts";
+import { SchemaError } from "./errors.ts";
 
 export function jsonObject(text: string, file: string): Record<string, unknown> {
   let value: unknown;
