@@ -42,6 +42,8 @@ export const ActorHello = z.union([
         threads: z.number(),
         engine: z.string(),
       }),
+      /** Why the tier is not the variant that one would wish for. */
+      remark: z.string().optional(),
     }),
   }),
   z.strictObject({ refused: z.strictObject({ name: z.string(), message: z.string() }) }),

@@ -6,10 +6,11 @@ import { type NativeLibrarySearch, type TierChoice, tierChoices } from "../src/c
 import { computesOnNvidia, usesTf32 } from "../src/compute/native_gpu.ts";
 import type { TierDescription, TierName, TierOptions } from "../src/compute/tier.ts";
 import type { FoundAdapter } from "../src/compute/webgpu_adapter.ts";
+import { plainLine } from "../src/status/plain_text.ts";
 import { type ActorDevices, namedDevices } from "./actor_devices.ts";
 import { fetchTensorflow, findTensorflow, whyNoTensorflow } from "./fetch/tensorflow.ts";
 import { findAdapter, listNvidiaGpus } from "./find_gpus.ts";
-import { probeTier } from "./probe_tier.ts";
+import { type ProbedTier, probeTier } from "./probe_tier.ts";
 import { cacheFolder, type Environment } from "./user_environment.ts";
 
 export interface ComputeWishes {
@@ -22,7 +23,7 @@ export interface ComputeWishes {
   /** Which NVIDIA GPU each actor is to compute on. @default none is named */
   devices?: ActorDevices;
   /** @default probeTier */
-  probe?: (options: TierOptions, device?: number) => Promise<TierDescription>;
+  probe?: (options: TierOptions, device?: number) => Promise<ProbedTier>;
   /** @default asks drivers and WebGPU, as far as the wish needs it */
   findGpus?: (requested: TierName | "auto") => Promise<FoundGpus>;
 }
@@ -39,6 +40,8 @@ export interface ChosenCompute {
   description: TierDescription;
   /** One line for people: which one and why. */
   reason: string;
+  /** Another one: why it is not the variant that one would wish for. Recorded nowhere. */
+  remark?: string;
 }
 
 /**
@@ -142,6 +145,14 @@ export function tierText({ name, variant, threads, engine }: TierDescription): s
   return `${name} ${variant}, ${threads} ${threads === 1 ? "thread" : "threads"}, ${engine}`;
 }
 
+/** The tier as a person is told of it; a remark is a line of its own under it. */
+export function tierLines({ reason, description, remark }: ChosenCompute): string[] {
+  return [
+    `Tier   ${reason} (${tierText(description)})`,
+    ...(remark === undefined ? [] : [`       ${plainLine(remark)}`]),
+  ];
+}
+
 async function proved(
   choice: TierChoice,
   library: NativeLibrarySearch,
@@ -156,7 +167,7 @@ async function proved(
     ...(variant === undefined ? {} : { variant }),
     ...(choice.name === "native" && tf32 ? { tf32 } : {}),
   };
-  const named = namedDevices(devices), description = await probe(options, named.at(0));
+  const named = namedDevices(devices), { remark, ...description } = await probe(options, named.at(0));
   if (named.length > 0 && !computesOnNvidia(description)) {
     throw new ConfigError(
       `Leave out --device, or make the GPU usable (deno task doctor): the tier is ${tierText(description)}`,
@@ -165,7 +176,7 @@ async function proved(
   if (choice.name === "native" && choice.onGpu && !computesOnNvidia(description)) {
     throw new ConfigError(`Update the NVIDIA driver: libtensorflow finds no GPU that it can use`);
   }
-  return { options, description, reason: choice.reason };
+  return { options, description, reason: choice.reason, ...(remark !== undefined && { remark }) };
 }
 
 /** Undefined where a tier has none to choose from. */

@@ -13,7 +13,7 @@ import type { ActorCrew, CrewListener } from "./actor_crew.ts";
 import { type ActorDevices, deviceOfAll } from "./actor_devices.ts";
 import { ChildCrew } from "./child_crew.ts";
 import { type BusName, isInProcess, openRunBus } from "./choose_bus.ts";
-import { checkSameTier, type ChosenCompute, tierText } from "./choose_compute.ts";
+import { checkSameTier, type ChosenCompute, tierLines } from "./choose_compute.ts";
 import { CoordinatorShell } from "./coordinator_shell.ts";
 import { prepareExit } from "./exit_now.ts";
 import { InProcessCrew } from "./in_process_crew.ts";
@@ -68,7 +68,7 @@ export async function conductRun(
   const team = await assembleTeam(parts, options, context);
   closing.defer(() => team.close());
   terminal.progress("");
-  terminal.line(`Tier   ${compute.reason} (${tierText(compute.description)})`);
+  for (const line of tierLines(compute)) terminal.line(line);
   terminal.line(`Bus    ${team.reason}`);
   if (server !== undefined) terminal.line(`Page   ${server.address}`);
   const telemetry = openTelemetry(folder);

@@ -5,12 +5,13 @@ import { z } from "zod";
 import { chooseTier } from "../src/compute/choose_tier.ts";
 import type { TierOptions } from "../src/compute/tier.ts";
 import type { FoundAdapter } from "../src/compute/webgpu_adapter.ts";
+import { plainLine } from "../src/status/plain_text.ts";
 import { tierText } from "./choose_compute.ts";
 import { type CommandTable, flag, value } from "./command_line.ts";
 import { findNatsServer } from "./fetch/nats_server.ts";
 import { findTensorflow, whyNoTensorflow } from "./fetch/tensorflow.ts";
 import { findAdapter, listNvidiaGpus, type NvidiaGpu } from "./find_gpus.ts";
-import { probeTier } from "./probe_tier.ts";
+import { type ProbedTier, probeTier } from "./probe_tier.ts";
 import { runCommand } from "./run_command.ts";
 import { SOFTWARE_VERSION } from "./software_version.ts";
 import { cacheFolder, type Environment, runsFolder } from "./user_environment.ts";
@@ -74,7 +75,12 @@ export async function examine(environment: Environment, runs: string): Promise<F
 
 async function tierState(options: TierOptions): Promise<string> {
   const tier = await attempt(() => probeTier(options));
-  return "problem" in tier ? tier.problem : `opens and passes its self-test (${tierText(tier.value)})`;
+  return "problem" in tier ? tier.problem : openedState(tier.value);
+}
+
+export function openedState(tier: ProbedTier): string {
+  const remark = tier.remark === undefined ? "" : `; ${plainLine(tier.remark)}`;
+  return `opens and passes its self-test (${tierText(tier)})${remark}`;
 }
 
 async function webgpuState(adapter: FoundAdapter | undefined): Promise<string> {

@@ -3,6 +3,7 @@
 import { availableParallelism } from "node:os";
 import { chooseTier, type NativeLibrarySearch } from "../src/compute/choose_tier.ts";
 import { openTier, type Tier, type TierName, type TierOptions } from "../src/compute/tier.ts";
+import { plainLine } from "../src/status/plain_text.ts";
 import { choice, value, wholeNumber } from "./command_line.ts";
 import { findTensorflow } from "./fetch/tensorflow.ts";
 import type { ModelSource } from "./open_model.ts";
@@ -16,6 +17,8 @@ export interface CommandWorld {
   out(line: string): void;
   /** A line for people. */
   tell(line: string): void;
+  /** @default openTier */
+  openTier?: (options: TierOptions) => Promise<Tier>;
 }
 
 export function commandWorld(): CommandWorld {
@@ -58,27 +61,38 @@ export function modelSource(options: ModelOptions, { environment }: CommandWorld
   return { from, model, iteration, runsFolder: runsFolder(runs, environment), workingFolder };
 }
 
-/** Opens the fastest tier that is there, or the one asked for. */
-export async function openCommandTier(
-  { backend = "auto", threads = availableParallelism() }: { backend?: TierName | "auto"; threads?: number },
-  { environment, tell }: CommandWorld,
+export interface TierWishes {
+  backend?: TierName | "auto";
+  threads?: number;
+}
+
+/** Opens the fastest tier that is there, or the one asked for; tells what is to be said about it. */
+export async function openCommandTier(wishes: TierWishes, world: CommandWorld): Promise<Tier> {
+  const tier = await openFastestTier(wishes, world);
+  if (tier.remark !== undefined) world.tell(plainLine(tier.remark));
+  return tier;
+}
+
+async function openFastestTier(
+  { backend = "auto", threads = availableParallelism() }: TierWishes,
+  { environment, tell, openTier: open = openTier }: CommandWorld,
 ): Promise<Tier> {
   const nativeLibrary: NativeLibrarySearch = backend === "auto" || backend === "native"
     ? findTensorflow(environment, cacheFolder(environment)) ??
       { missing: "no libtensorflow in the cache (deno task setup fetches it)" }
     : { missing: "not looked for" };
   const { name } = chooseTier({ requested: backend, nativeLibrary });
-  if (name !== "native" || "missing" in nativeLibrary) return await openTier({ name, threads });
+  if (name !== "native" || "missing" in nativeLibrary) return await open({ name, threads });
   // Read when the library is loaded; what glibc reads takes effect only where the process started with it.
   const options: TierOptions = { name, threads, libraryDirectory: nativeLibrary.directory };
   for (const [key, setting] of Object.entries(tierEnvironment(options))) Deno.env.set(key, setting);
   try {
-    return await openTier(options);
+    return await open(options);
   } catch (error) {
     if (backend !== "auto") throw error;
     tell(
       `Computing on wasm: the native tier does not open (${error instanceof Error ? error.message : error})`,
     );
-    return await openTier({ name: "wasm", threads });
+    return await open({ name: "wasm", threads });
   }
 }

@@ -2,14 +2,17 @@
 // A process, because a native library that does not fit can end the one that loads it.
 import { fileURLToPath } from "node:url";
 import { ConfigError } from "../src/base/errors.ts";
-import { openTier, type TierDescription, type TierOptions } from "../src/compute/tier.ts";
+import { openTier, type Tier, type TierDescription, type TierOptions } from "../src/compute/tier.ts";
 import { parseHello } from "./actor_settings.ts";
 import { tierEnvironment } from "./tier_environment.ts";
 
 const OPTIONS_VARIABLE = "IRL_PROBE";
 
+/** What a run records of a tier, and what is said about it. */
+export type ProbedTier = TierDescription & Pick<Tier, "remark">;
+
 /** On the NVIDIA GPU of number `device`. Throws ConfigError with the reason when the tier does not open or fails its self-test. */
-export async function probeTier(options: TierOptions, device?: number): Promise<TierDescription> {
+export async function probeTier(options: TierOptions, device?: number): Promise<ProbedTier> {
   const { stdout, code, signal } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", "--no-prompt", "--quiet", `--config=${configPath}`, import.meta.url],
     env: {
@@ -28,7 +31,8 @@ export async function probeTier(options: TierOptions, device?: number): Promise<
     );
   }
   if ("refused" in hello) throw new ConfigError(hello.refused.message);
-  return hello.started.tier;
+  const { tier, remark } = hello.started;
+  return remark === undefined ? tier : { ...tier, remark };
 }
 
 const configPath = fileURLToPath(new URL("../deno.json", import.meta.url));
@@ -37,10 +41,10 @@ if (import.meta.main) {
   const write = (hello: unknown) =>
     Deno.stdout.writeSync(new TextEncoder().encode(`\n${JSON.stringify(hello)}\n`));
   try {
-    const { name, variant, threads, engine } = await openTier(
+    const { name, variant, threads, engine, remark } = await openTier(
       JSON.parse(Deno.env.get(OPTIONS_VARIABLE) ?? "null"),
     );
-    write({ started: { pid: Deno.pid, tier: { name, variant, threads, engine } } });
+    write({ started: { pid: Deno.pid, tier: { name, variant, threads, engine }, remark } });
     Deno.exit(0);
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));

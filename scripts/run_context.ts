@@ -1,9 +1,10 @@
 // What a process offers to a run: time, places, people to tell, signals. Real ones here; tests hand in their own.
 import type { Clock } from "../src/base/clock.ts";
-import type { TierDescription, TierOptions } from "../src/compute/tier.ts";
+import type { TierOptions } from "../src/compute/tier.ts";
 import type { LogRecord } from "../src/store/event_log.ts";
 import type { Moment } from "./coordinator_shell.ts";
 import { exitNow } from "./exit_now.ts";
+import type { ProbedTier } from "./probe_tier.ts";
 import { openTerminal, processStream, type Terminal } from "./terminal.ts";
 import type { Environment } from "./user_environment.ts";
 import type { OpenCompute } from "./worker_compute.ts";
@@ -22,7 +23,7 @@ export interface RunContext {
   catchSignals(): Promise<Interruption>;
   /** Replacements for tests. */
   substitutes?: {
-    probe?: (options: TierOptions) => Promise<TierDescription>;
+    probe?: (options: TierOptions) => Promise<ProbedTier>;
     openCompute?: (settings: WorkerSettings) => Promise<OpenCompute>;
     actorScript?: URL;
     onMoment?(moment: Moment): void;

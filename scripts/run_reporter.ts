@@ -1,9 +1,10 @@
 // What a person sees while a run goes on: a line per event, progress with the time left, a row of the table and three
-// samples after each iteration. With --json the events go to standard output and all this to standard error.
+// samples after each iteration, a warning after a policy step that lowered its own objective. With --json the events go to standard output and all this to standard error.
 import { STEP_ORDER, type StepName } from "../events/mod.ts";
 import type { Clock } from "../src/base/clock.ts";
 import type { Beat } from "../src/bus/port.ts";
 import { durationText } from "../src/status/number_text.ts";
+import { declineText, policyDeclines } from "../src/status/policy_decline.ts";
 import { iterationLines } from "../src/status/report_text.ts";
 import { projectRun, secondsLeft } from "../src/status/run_projection.ts";
 import { eventOf } from "../src/status/run_record.ts";
@@ -41,12 +42,32 @@ export function createRunReporter({ terminal, clock, records }: RunReporterOptio
   };
 }
 
-/** What follows an iteration's end: the row, the samples, the time that the rest will take. */
 function linesAfter(records: readonly LogRecord[], width: number): string[] {
   const last = records.at(-1);
   const event = last === undefined ? undefined : eventOf(last);
-  if (event?.type !== "IterationCompleted") return [];
-  const { iteration } = event.data;
+  switch (event?.type) {
+    case "PolicyOptimised":
+      return event.data.policy === null ? [] : warningLines(records, event.data.iteration);
+    case "IterationCompleted":
+      return resultLines(records, event.data.iteration, { width });
+    default:
+      return [];
+  }
+}
+
+/** What follows the end of a policy step. */
+function warningLines(records: readonly LogRecord[], iteration: number): string[] {
+  return policyDeclines(projectRun(records))
+    .filter((decline) => decline.iteration === iteration)
+    .map((decline) => `Warning: ${declineText(decline)}`);
+}
+
+/** What follows an iteration's end: the row, the samples, the time that the rest will take. */
+function resultLines(
+  records: readonly LogRecord[],
+  iteration: number,
+  { width }: { width: number },
+): string[] {
   const run = projectRun(records);
   const samples = run.iterations.find((facts) => facts.iteration === iteration)?.evaluation?.samples ?? [];
   const now = iteration === 0 ? "SFT, drawn again" : `iteration ${iteration}`;

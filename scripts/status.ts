@@ -8,7 +8,7 @@ import { type Access, isLoopback } from "../src/status/access.ts";
 import { createStatusApp } from "../src/status/app.ts";
 import type { RunSource } from "../src/status/run_source.ts";
 import type { LogRecord } from "../src/store/event_log.ts";
-import { readFileLog } from "../src/store/file_log.ts";
+import { hasWriter, readFileLog } from "../src/store/file_log.ts";
 import { type LogPosition, logStart } from "../src/store/log_codec.ts";
 import { outcomeDigest } from "../src/store/outcome_digest.ts";
 import { runFiles } from "../src/store/run_files.ts";
@@ -140,6 +140,11 @@ class FolderSource implements RunSource {
     const log = readOn(folder, known);
     this.#logs.set(name, { ...log, stamp });
     return log.records;
+  }
+
+  hasWriter(name: string): Promise<boolean> {
+    const folder = this.#folderOf(name);
+    return Promise.resolve(folder !== undefined && hasWriter(folder));
   }
 
   follow(name: string, onChange: () => void): () => void {

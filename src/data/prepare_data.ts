@@ -87,8 +87,6 @@ export interface OwnOptions {
   rows: readonly Demonstration[];
   /** Held-out rows; without them, prompts of `rows` are held out. */
   evaluationRows?: readonly Demonstration[];
-  /** Further prompts to ask, without demonstrations. */
-  prompts?: readonly string[];
   key: RandomKey;
   /** Share of the distinct prompts that is held out. */
   evaluationShare?: number;
@@ -124,8 +122,7 @@ export function prepareOwn(options: OwnOptions): PreparedData {
     training,
     options.numDemonstrations ?? training.length,
   );
-  const asked = [...training.map(({ prompt }) => prompt), ...(options.prompts ?? [])];
-  const prompts = [...new Set(asked.filter((prompt) => !heldOut.has(prompt)))];
+  const prompts = [...new Set(training.map(({ prompt }) => prompt))];
   return finish({ demonstrations, prompts, evaluation, counts });
 }
 

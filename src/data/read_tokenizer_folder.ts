@@ -1,6 +1,6 @@
 // From the tokenizer files of a model's folder to the text that a run stores: what ends a text, what pads it, what starts it.
 // Takes the files' texts; folders are the caller's.
-import { ConfigError, SchemaError } from "../base/errors.ts";
+import { SchemaError } from "../base/errors.ts";
 import { type BpeFile, flatSteps, parseBpeFile } from "./bpe_file.ts";
 import { bpeTokenizer } from "./bpe_tokenizer.ts";
 import { jsonObject } from "../base/json_object.ts";
@@ -21,13 +21,9 @@ export interface TokenizerFolderFiles {
  * The text of a tokenizer artifact, for `loadTokenizer`: a bundle, or the plain `tokenizer.json` of a folder that this program
  * exported. Tokens are those that `tokenizer_config.json` or `special_tokens_map.json` name, else the ids of the generation's
  * and the model's configuration. Padding is never what ends a text: where both are declared one token, or none is declared,
- * another token of the vocabulary that is made for it is taken, or the `padToken` that is asked for. SchemaError names the file.
+ * another token of the vocabulary that is made for it is taken. SchemaError names the file.
  */
-export function readTokenizerFolder(
-  files: TokenizerFolderFiles,
-  folder: string,
-  { padToken }: { padToken?: string } = {},
-): string {
+export function readTokenizerFolder(files: TokenizerFolderFiles, folder: string): string {
   const file = `${folder}/tokenizer.json`, tokenizer = jsonObject(files.tokenizerJson, file);
   if (Object(tokenizer.model).type === "WordLevel") {
     wordTokenizer(tokenizer, file);
@@ -50,7 +46,7 @@ export function readTokenizerFolder(
     throw new SchemaError(`Add "${eos}" to the vocabulary: it is declared to end a text`, { file });
   }
   const unk = known("unk"), bos = known("bos");
-  const pad = choosePad({ wanted: padToken, declared: known("pad"), eos, unk }, { parsed, tokens, folder });
+  const pad = choosePad({ declared: known("pad"), eos, unk }, { parsed, tokens, folder });
   const chatTemplate = files.chatTemplateJinja ?? declaredTemplate(sources[0].content.chat_template);
   const bundle: TokenizerBundle = {
     tokenizer,
@@ -114,14 +110,9 @@ function declared(
 const PADDING = ["<|padding|>", "<pad>", "[PAD]", "<|pad|>", "<|finetune_right_pad_id|>"];
 
 function choosePad(
-  { wanted, declared, eos, unk }: { wanted?: string; declared?: string; eos: string; unk?: string },
+  { declared, eos, unk }: { declared?: string; eos: string; unk?: string },
   { parsed, tokens, folder }: { parsed: BpeFile; tokens: ReadonlyMap<string, number>; folder: string },
 ): string {
-  if (wanted !== undefined) {
-    if (tokens.has(wanted) && wanted !== eos) return wanted;
-    const reason = wanted === eos ? "ends a text, too" : `is not in ${folder}/tokenizer.json`;
-    throw new ConfigError(`Choose another padding token: "${wanted}" ${reason}`);
-  }
   if (declared !== undefined && declared !== eos) return declared;
   // With bytes to fall back to, no text is ever written with the unknown token.
   const spare = parsed.model.byte_fallback === true && unk !== undefined ? [unk] : [];

@@ -97,9 +97,9 @@ function addPages(app: Hono<Env>, options: StatusAppOptions): void {
       "cache-control": "no-store",
     });
   const showRun = async (c: Ask, name: string) => {
-    const records = await recordsOf(source, name);
+    const hasWriter = await source.hasWriter(name), records = await recordsOf(source, name);
     const alone = (await source.names()).length === 1;
-    return show(c, `${name} · irl`, runPage(name, records, { alone }));
+    return show(c, `${name} · irl`, runPage(name, records, { alone, hasWriter }));
   };
   app.get("/", async (c) => {
     const names = await source.names();

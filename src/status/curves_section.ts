@@ -3,6 +3,7 @@ import { html } from "hono/html";
 import { type Chart, hasGold, iterationCharts, overOptimisationChart, stepCharts } from "./charts.ts";
 import { type Verdict, verdicts } from "./over_optimisation.ts";
 import type { Html } from "./page.ts";
+import { declineText, policyDeclines } from "./policy_decline.ts";
 import type { RunProjection } from "./run_projection.ts";
 
 export function curvesSection(run: RunProjection): Html {
@@ -13,6 +14,9 @@ export function curvesSection(run: RunProjection): Html {
       ${charts.length === 0
         ? html`<p class="quiet">The first curve, the loss of fine-tuning, begins with its first saved chunk.</p>`
         : html`<div class="charts">${charts.map(chartFigure)}</div>`}
+      ${policyDeclines(run).map((decline) =>
+        html`<p class="note" data-state="trouble">${declineText(decline)}</p>`
+      )}
     </section>
   `;
 }

@@ -20,7 +20,11 @@ function start() {
   document.addEventListener("click", copyOnClick);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawPlots);
   document.addEventListener("visibilitychange", () => document.hidden || askRefresh());
-  if (run !== undefined) return follow(run);
+  if (run !== undefined) {
+    // That nobody works on the run any more is no event.
+    setInterval(askRefresh, 15_000);
+    return follow(run);
+  }
   askRefresh();
   setInterval(askRefresh, 3000);
 }

@@ -2,10 +2,10 @@
 import { html } from "hono/html";
 import { durationText } from "./number_text.ts";
 import type { Html } from "./page.ts";
-import { type RunProjection, type RunState, secondsLeft } from "./run_projection.ts";
+import { type RunProjection, secondsLeft, type ShownState, shownState } from "./run_projection.ts";
 
 /** In the words of the drawing. */
-const stateWords: Readonly<Record<RunState | "unreadable", string>> = {
+const stateWords: Readonly<Record<ShownState | "unreadable", string>> = {
   idle: "nothing yet",
   loading: "loading data",
   tuningSupervised: "supervised fine-tuning",
@@ -18,10 +18,11 @@ const stateWords: Readonly<Record<RunState | "unreadable", string>> = {
   done: "done",
   paused: "paused",
   failed: "failed",
+  stopped: "stopped",
   unreadable: "unreadable",
 };
 
-export function statePill(state: RunState | "unreadable"): Html {
+export function statePill(state: ShownState | "unreadable"): Html {
   return html`<span class="pill" data-state="${state}">${stateWords[state]}</span>`;
 }
 
@@ -30,8 +31,8 @@ export function timeText(at: string): Html {
   return html`<time datetime="${at}">${at.slice(0, 16).replace("T", " ")} UTC</time>`;
 }
 
-export function runHeader(name: string, run: RunProjection): Html {
-  const { config, started } = run;
+export function runHeader(name: string, run: RunProjection, at: { hasWriter: boolean }): Html {
+  const { config, started } = run, state = shownState(run.state, at);
   const { tier } = started;
   const left = secondsLeft(run);
   const facts: (readonly [string, Html | string])[] = [
@@ -56,7 +57,7 @@ export function runHeader(name: string, run: RunProjection): Html {
   return html`<section id="head" data-live class="head">
       <div class="title">
         <h1>${name}</h1>
-        ${statePill(run.state)}
+        ${statePill(state)}
       </div>
       <dl class="facts">${
     facts.map(([term, value]) =>
@@ -68,7 +69,7 @@ export function runHeader(name: string, run: RunProjection): Html {
       `
     )
   }</dl>
-      ${troubleNote(name, run)}
+      ${troubleNote(name, run, state)}
     </section>`;
 }
 
@@ -80,14 +81,16 @@ export function copyButton(text: string, label: string): Html {
   `;
 }
 
-function troubleNote(name: string, run: RunProjection): Html | string {
+function troubleNote(name: string, run: RunProjection, state: ShownState): Html | string {
   const resume = `deno task irl --resume ${name}`;
   const trouble = run.troubles.at(-1);
-  if (run.state === "paused" || run.state === "failed") {
-    const what = run.state === "paused"
-      ? "Paused. Nothing is lost"
-      : `Failed: ${trouble?.message ?? "no reason given"}`;
-    return html`<p class="note" data-state="${run.state}">
+  if (state === "paused" || state === "failed" || state === "stopped") {
+    const what = {
+      paused: "Paused. Nothing is lost",
+      failed: `Failed: ${trouble?.message ?? "no reason given"}`,
+      stopped: "Stopped: no process works on it. What is recorded is not lost",
+    }[state];
+    return html`<p class="note" data-state="${state}">
         ${what}. Go on with <code>${resume}</code> ${copyButton(resume, "Copy the command")}
       </p>`;
   }

@@ -1,6 +1,6 @@
 // One entry per run, newest activity first; a run that cannot be read is listed with its reason and hides no other.
 import { logProblem } from "./problem.ts";
-import { projectRun, type RunState } from "./run_projection.ts";
+import { projectRun, type ShownState, shownState } from "./run_projection.ts";
 import type { RunSource } from "./run_source.ts";
 
 export type RunEntry =
@@ -8,7 +8,7 @@ export type RunEntry =
     /** Name of the run's folder. */
     run: string;
     events: number;
-    state: RunState;
+    state: ShownState;
     preset: string;
     seed: number;
     iteration: number;
@@ -27,10 +27,12 @@ export async function listRunEntries(source: RunSource): Promise<RunEntry[]> {
 
 async function runEntry(source: RunSource, name: string): Promise<RunEntry | undefined> {
   try {
-    const records = await source.records(name);
+    // Looked at first: a run that ends in between is done, not stopped.
+    const hasWriter = await source.hasWriter(name), records = await source.records(name);
     if (records === undefined) return undefined;
     if (records.length === 0) return { run: name, events: 0, state: "idle" };
-    const { numEvents, state, config, iteration, startedAt, lastAt } = projectRun(records);
+    const { numEvents, config, iteration, startedAt, lastAt, ...run } = projectRun(records);
+    const state = shownState(run.state, { hasWriter });
     const { preset, seed, iterations } = config;
     return { run: name, events: numEvents, state, preset, seed, iteration, iterations, startedAt, lastAt };
   } catch (error) {

@@ -10,17 +10,27 @@ import type { RunRecord } from "./run_record.ts";
 import { samplesSection } from "./samples_section.ts";
 import { tableSection } from "./table_section.ts";
 
-/** `alone`: there is no other run to go back to. */
-export function runPage(name: string, records: readonly RunRecord[], { alone }: { alone: boolean }): Html {
+export interface RunPageOptions {
+  /** There is no other run to go back to. */
+  alone: boolean;
+  /** A process writes the run now. */
+  hasWriter: boolean;
+}
+
+export function runPage(
+  name: string,
+  records: readonly RunRecord[],
+  { alone, hasWriter }: RunPageOptions,
+): Html {
   return html`${bar({ name, back: !alone })}
     <main data-page="run" data-run="${name}" data-after="${records.length}">
-      ${records.length === 0 ? nothingYet(name) : sections(name, records)}
+      ${records.length === 0 ? nothingYet(name) : sections(name, records, { hasWriter })}
     </main>`;
 }
 
-function sections(name: string, records: readonly RunRecord[]): Html {
+function sections(name: string, records: readonly RunRecord[], at: { hasWriter: boolean }): Html {
   const run = projectRun(records);
-  return html`${runHeader(name, run)} ${machineSection(run)} ${tableSection(run)} ${curvesSection(run)}
+  return html`${runHeader(name, run, at)} ${machineSection(run)} ${tableSection(run)} ${curvesSection(run)}
     ${overOptimisationSection(run)} ${samplesSection(run)} ${eventsSection(name, records)}`;
 }
 

@@ -20,6 +20,8 @@ export const RUN_STATES = [
   "failed",
 ] as const;
 export type RunState = typeof RUN_STATES[number];
+/** What a person is told of a run: its log's state, or that nobody does the work that the log is in the middle of. */
+export type ShownState = RunState | "stopped";
 /** Where in Algorithm 1 the run is, or was when it stopped. */
 export type Stage = Exclude<RunState, "paused" | "failed">;
 
@@ -126,6 +128,13 @@ export function projectRun(records: readonly RunRecord[]): RunProjection {
   for (const record of records.slice(1)) apply(projection, eventOf(record), secondsOf(record));
   return projection;
 }
+
+/** `hasWriter`: whether a process writes the log; without one, work that is recorded as begun is at a stand. */
+export function shownState(state: RunState, { hasWriter }: { hasWriter: boolean }): ShownState {
+  return hasWriter || resting.has(state) ? state : "stopped";
+}
+
+const resting: ReadonlySet<RunState> = new Set(["idle", "done", "paused", "failed"]);
 
 /** Seconds of work left, judged by the iterations so far; undefined before the first is complete, or when none is left. */
 export function secondsLeft({ state, config, iterations }: RunProjection): number | undefined {

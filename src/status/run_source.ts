@@ -8,6 +8,8 @@ export interface RunSource {
    * The same record is the same object in every answer.
    */
   records(name: string): Promise<readonly RunRecord[] | undefined>;
+  /** Whether a process writes the run now. */
+  hasWriter(name: string): Promise<boolean>;
   /** Calls back when there may be new records, until the returned function is called. */
   follow(name: string, onChange: () => void): () => void;
 }

@@ -1,5 +1,6 @@
 // Artifacts of a run as files `artifacts/sha256/ab/cdef…`: written beside, synced, renamed, folder synced; verified when read.
 // Several processes may put and get at once. Nothing is ever deleted but unfinished writes of processes that are gone.
+import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { sha256 } from "../base/canonical.ts";
 import { DamageError } from "../base/errors.ts";
@@ -36,6 +37,42 @@ export function readFileArtifacts(folder: string): ArtifactReader {
   };
 }
 
+export interface ArtifactFinding {
+  file: string;
+  /** Bytes. */
+  size: number;
+  /** What is wrong with it. */
+  problem?: string;
+}
+
+/** Compares an artifact with its name, without ever having all of it in memory. */
+export async function examineFileArtifact(folder: string, digest: Digest): Promise<ArtifactFinding> {
+  const path = artifactPath(runFiles(folder).artifacts, digest), hash = createHash("sha256");
+  let size = 0;
+  try {
+    using file = await Deno.open(path, { read: true });
+    const buffer = new Uint8Array(EXAMINED_BYTES);
+    for (let count = await file.read(buffer); count !== null; count = await file.read(buffer)) {
+      hash.update(buffer.subarray(0, count));
+      size += count;
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    return { file: path, size, problem: MISSING };
+  }
+  const isSound = hash.digest("hex") === digestHex(digest);
+  return { file: path, size, ...(isSound ? {} : { problem: changedText(size) }) };
+}
+
+/** In memory at a time. */
+const EXAMINED_BYTES = 1 << 20;
+
+const MISSING = "it is missing";
+
+function changedText(size: number): string {
+  return `its ${size} bytes were changed or cut, they do not match its name`;
+}
+
 function artifactPath(root: string, digest: Digest): string {
   const hex = digestHex(digest);
   return join(root, "sha256", hex.slice(0, 2), hex.slice(2));
@@ -52,13 +89,10 @@ async function get(root: string, digest: Digest): Promise<Uint8Array> {
     bytes = await Deno.readFile(path);
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new DamageError("Restore the artifact from a copy: it is missing", { file: path, cause });
+    throw new DamageError(`Restore the artifact from a copy: ${MISSING}`, { file: path, cause });
   }
   if (sha256(bytes) === digestHex(digest)) return bytes;
-  throw new DamageError(
-    `Restore the artifact from a copy: its ${bytes.length} bytes were changed or cut, they do not match its name`,
-    { file: path },
-  );
+  throw new DamageError(`Restore the artifact from a copy: ${changedText(bytes.length)}`, { file: path });
 }
 
 /** Leaves sound content as it is; damaged content is replaced by the right one, which is at hand here. */

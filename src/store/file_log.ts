@@ -13,13 +13,15 @@ import { checkRunName } from "./run_name.ts";
 export interface FileLogOptions {
   /** @default openLogFile */
   openFile?: (path: string) => LogFile;
+  /** Waits a little. @default 20 ms */
+  pause?: () => void;
 }
 
 /** Opens the log for writing; creates the run's folder when there is none. Throws LockedError when another process writes it. */
 export function openFileLog(folder: string, run: string, options: FileLogOptions = {}): OpenedLog {
   checkRunName(run);
   const path = runFiles(folder).log;
-  const lock = lockRun(folder, run);
+  const lock = lockRun(folder, run, options.pause ?? pauseShortly);
   try {
     const file = tryWriting(path, () => (options.openFile ?? openLogFile)(path));
     try {
@@ -54,6 +56,19 @@ export function readFileLog(folder: string, after: LogPosition = logStart()): Lo
     });
   }
   return scanLog(bytes, path, { after });
+}
+
+/**
+ * Whether a process writes the run now; it does not have to be one that works. Where that cannot be seen it is true, so that no run
+ * is taken for an abandoned one by mistake.
+ */
+export function hasWriter(folder: string): boolean {
+  try {
+    using file = Deno.openSync(runFiles(folder).lock, { read: true });
+    return !file.tryLockSync(false);
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
 }
 
 interface FileLogParts {
@@ -130,18 +145,28 @@ function repair(file: LogFile, { position, tornBytes }: LogScan): number {
   return position.newlineMissing ? position.end + 1 : position.end;
 }
 
+/** Who only looks whether there is a writer holds the lock for a moment: that is waited out. */
+const NUM_LOCK_ATTEMPTS = 5;
+
 /** The lock belongs to the open file, so it ends with the process, however that ends. The file itself stays. */
-function lockRun(folder: string, run: string): Deno.FsFile {
+function lockRun(folder: string, run: string, pause: () => void): Deno.FsFile {
   const path = runFiles(folder).lock;
   const file = tryWriting(path, () => {
     createFolder(folder);
     return Deno.openSync(path, { create: true, write: true });
   });
-  if (file.tryLockSync(true)) return file;
+  for (let attempt = 1; attempt <= NUM_LOCK_ATTEMPTS; attempt++) {
+    if (file.tryLockSync(true)) return file;
+    if (attempt < NUM_LOCK_ATTEMPTS) pause();
+  }
   file.close();
   throw new LockedError(
     `Stop the process that writes run "${run}", or wait until it ends: it holds the lock "${path}"`,
   );
+}
+
+function pauseShortly(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
 }
 
 function tryWriting<T>(path: string, body: () => T): T {

@@ -85,16 +85,22 @@ describe("irl", () => {
 
 describe("the reading commands", () => {
   it("take a path from where the user stands, and end as promised", async () => {
-    const replayed = await call("scripts/replay.ts", "./told");
+    const replayed = await call("scripts/replay.ts", "./told", "--no-artifacts");
     assert.equal(replayed.code, 0, replayed.err);
     assert.match(replayed.out, /\d+ events, chain and commands equal\n$/);
-    const json = await call("scripts/replay.ts", "told", "--runs-dir=.", "--json");
+    const json = await call("scripts/replay.ts", "told", "--no-artifacts", "--runs-dir=.", "--json");
     assert.equal(JSON.parse(json.out).state, "done");
     assert.match(json.err, /chain and commands equal\n$/);
     const report = await call("scripts/report.ts", "told", "--json", "--runs-dir=.");
     assert.equal(JSON.parse(report.out).run, "told");
     const list = await call("scripts/runs.ts", "--runs-dir=.");
     assert.match(list.out, /^told +done +iteration 2 of 2 /m);
+  });
+
+  it("replay exits 4 for a run without the artifacts that its events name", async () => {
+    const { code, out, err } = await call("scripts/replay.ts", "told", "--runs-dir=.");
+    assert.deepEqual([code, out], [4, ""]);
+    assert.match(err, /it is missing; event 2, DemonstrationsLoaded, names it as "demonstrations"\n/);
   });
 
   it("exit 2 for a run that is not there", async () => {

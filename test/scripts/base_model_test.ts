@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { describe, it } from "@std/testing/bdd";
 import { RunConfig } from "../../events/mod.ts";
 import { checkStartingModel, openStartingModel } from "../../scripts/base_model.ts";
-import { ConfigError } from "../../src/base/errors.ts";
+import { ConfigError, exitCode } from "../../src/base/errors.ts";
 import { loadTokenizer } from "../../src/data/load_tokenizer.ts";
 import { decodeModel } from "../../src/model/checkpoint.ts";
 import { parityFolders, parityModel } from "../golden/parity_model.ts";
+import { tinyBpeFiles } from "../support/tiny_bpe.ts";
 import { inTemporaryFolder, IrlCall, QUIET, recordsOf, SMALL, typesOf } from "./irl_fixtures.ts";
 
 /** An export: a folder with "policy" and "reward" in it. */
@@ -33,6 +34,30 @@ describe("openStartingModel()", () => {
       }
       assert.equal((await openStartingModel({ sft: folder }))?.model.start, "tuned");
       assert.equal(await openStartingModel({}), undefined);
+    }));
+
+  it("names the file in which a token to pad with is to be declared, where no token is made for it", () =>
+    inTemporaryFolder(async (folder) => {
+      await writeExport(folder);
+      const { tokenizerJson } = tinyBpeFiles("neox_like"), policy = join(folder, "policy");
+      const files = {
+        "tokenizer.json": tokenizerJson.replaceAll("<|padding|>", "<|other|>"),
+        "tokenizer_config.json": JSON.stringify({ eos_token: "<|endoftext|>" }),
+      };
+      for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(join(policy, name), text);
+      await Deno.remove(join(policy, "special_tokens_map.json")).catch(() => {});
+      for (const name of ["config.json", "generation_config.json"]) {
+        const path = join(policy, name),
+          { pad_token_id: _, ...others } = JSON.parse(await Deno.readTextFile(path));
+        await Deno.writeTextFile(path, JSON.stringify(others));
+      }
+      await assert.rejects(openStartingModel({ model: policy }), (error) => {
+        assert.match(
+          String(error),
+          /policy\/tokenizer_config\.json: Name a token .* as "pad_token": there is none/,
+        );
+        return exitCode(error) === 2;
+      });
     }));
 
   it("refuses two folders, a folder without a model, and a reward", () =>

@@ -3,7 +3,12 @@ import { afterEach, beforeEach, describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parseDevices } from "../../scripts/actor_devices.ts";
-import { chooseCompute, type ComputeWishes, recordedCompute } from "../../scripts/choose_compute.ts";
+import {
+  chooseCompute,
+  type ComputeWishes,
+  recordedCompute,
+  tierLines,
+} from "../../scripts/choose_compute.ts";
 import { ConfigError } from "../../src/base/errors.ts";
 import { libraryFiles } from "../../src/compute/native_library.ts";
 import type { TierDescription, TierOptions } from "../../src/compute/tier.ts";
@@ -88,6 +93,17 @@ describe("chooseCompute()", () => {
       assert.equal((await chooseCompute(wishes({ requested }))).description.name, requested);
       await assert.rejects(chooseCompute(wishes({ requested, broken: [requested] })), /is broken here/);
     }
+  });
+
+  it("hands on why a tier is not the variant that one would wish for, apart from what a run records", async () => {
+    const tier = { name: "cpu", variant: "made up", threads: 2, engine: engines.cpu } as const;
+    const probe = () => Promise.resolve({ ...tier, remark: "nothing compiles here" });
+    const compute = await chooseCompute(wishes({ requested: "cpu", probe }));
+    assert.deepEqual([compute.description, compute.remark], [tier, "nothing compiles here"]);
+    assert.deepEqual(tierLines(compute), [
+      "Tier   cpu: as asked (cpu made up, 2 threads, tfjs 4.22.0)",
+      "       nothing compiles here",
+    ]);
   });
 
   it("opens the tier on a GPU that is named, and refuses one that is not there", async () => {

@@ -5,6 +5,7 @@ import { parseCommandLine } from "../../scripts/command_line.ts";
 import { exportRun, exportTable } from "../../scripts/export.ts";
 import { generateTable, generateTexts } from "../../scripts/generate.ts";
 import { ConfigError } from "../../src/base/errors.ts";
+import { openTier, type TierOptions } from "../../src/compute/tier.ts";
 import { loadTokenizer } from "../../src/data/load_tokenizer.ts";
 import parity from "../golden/huggingface_parity.json" with { type: "json" };
 import { PARITY_TEXTS, parityModel } from "../golden/parity_model.ts";
@@ -54,6 +55,19 @@ describe("deno task generate", () => {
       assert.deepEqual(await draw("7"), first);
       assert.notDeepEqual(await draw("8"), first);
       assert.match(world.told[0], /run "tiny-1", iteration 2: drawn at temperature 0\.6, seed 7/);
+    }));
+
+  it("tells why the tier is not the variant that one would wish for", () =>
+    withModelRun(async (world) => {
+      const remarked = {
+        ...world,
+        openTier: async (options: TierOptions) => ({
+          ...await openTier(options),
+          remark: "nothing compiles\nhere",
+        }),
+      };
+      assert.equal((await run(remarked, ...FROM, "--prompt", PROMPT, "--greedy")).length, 1);
+      assert.ok(world.told.includes("nothing compiles here"), world.told.join("\n"));
     }));
 
   it("prints one JSON object a text with --json", () =>

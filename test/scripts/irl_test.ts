@@ -5,6 +5,7 @@ import { describe, it } from "@std/testing/bdd";
 import { exitCode } from "../../src/base/errors.ts";
 import { runFiles } from "../../src/store/run_files.ts";
 import { openFileLog } from "../../src/store/file_log.ts";
+import { FAKE_TIER } from "../support/fake_steps.ts";
 import { inTemporaryFolder, IrlCall, outcomeOf, QUIET, recordsOf, SMALL, typesOf } from "./irl_fixtures.ts";
 
 const inProcess = (
@@ -27,6 +28,21 @@ describe("irl", () => {
       assert.equal(records.at(-1)?.type, "RunCompleted");
       assert.ok(call.lines.some((line) => line.includes(`lie in ${join(runs, "first")}`)));
       assert.ok(call.lines.some((line) => line.startsWith("iteration 2")), "no row of the table");
+    }));
+
+  it("tells in a line of its own why the tier is not another variant, and records nothing of it", () =>
+    inTemporaryFolder(async (runs) => {
+      const probe = () =>
+        Promise.resolve({ ...FAKE_TIER, remark: "XLA compiles nothing here:\nno assembler" });
+      const call = new IrlCall({ substitutes: { probe } });
+      assert.equal(await call.run([...SMALL, ...inProcess(runs, "told")]), 0);
+      const place = call.lines.findIndex((line) => line.startsWith("Tier "));
+      assert.equal(call.lines[place + 1], "       XLA compiles nothing here: no assembler");
+      const quiet = new IrlCall();
+      assert.equal(await quiet.run([...SMALL, ...inProcess(runs, "quiet")]), 0);
+      assert.match(quiet.lines[quiet.lines.findIndex((line) => line.startsWith("Tier ")) + 1], /^Bus /);
+      assert.ok(!JSON.stringify(call.records).includes("assembler"));
+      assert.equal(outcomeOf(runs, "told"), outcomeOf(runs, "quiet"));
     }));
 
   it("gives two runs of one seed the same outcome, and one of another seed another", () =>

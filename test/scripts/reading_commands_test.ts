@@ -27,6 +27,8 @@ function writeRun(name: string, content: readonly LogRecord[]): string {
 const options = (given: { print?: boolean; until?: number; head?: string } = {}) => ({
   print: false,
   json: false,
+  // Fabricated runs have none.
+  "no-artifacts": true,
   "runs-dir": runs,
   ...given,
 });
@@ -39,8 +41,8 @@ beforeAll(async () => {
 afterAll(() => Deno.remove(runs, { recursive: true }));
 
 describe("replay", () => {
-  it("ends with the number of events, chain and commands equal", () => {
-    const { lines, report } = replayed("told");
+  it("ends with the number of events, chain and commands equal", async () => {
+    const { lines, report } = await replayed("told");
     assert.deepEqual(lines, [`${records.length} events, chain and commands equal`]);
     assert.deepEqual(report, {
       run: "told",
@@ -48,18 +50,20 @@ describe("replay", () => {
       events: records.length,
       head: records.at(-1)?.hash ?? "",
       outstanding: [],
+      artifacts: null,
     });
   });
 
-  it("takes a path as well, wherever the folder lies and whatever it is called", () => {
+  it("takes a path as well, wherever the folder lies and whatever it is called", async () => {
     Deno.renameSync(join(runs, "told"), join(runs, "moved-away"));
     try {
       assert.equal(
-        replay(join(runs, "moved-away"), { ...options(), "runs-dir": "elsewhere" }, {}).report.run,
+        (await replay(join(runs, "moved-away"), { ...options(), "runs-dir": "elsewhere" }, {})).report.run,
         "told",
       );
       assert.equal(
-        replay("moved-away", { ...options(), "runs-dir": "elsewhere" }, { INIT_CWD: runs }).report.run,
+        (await replay("moved-away", { ...options(), "runs-dir": "elsewhere" }, { INIT_CWD: runs })).report
+          .run,
         "told",
       );
     } finally {
@@ -67,8 +71,8 @@ describe("replay", () => {
     }
   });
 
-  it("stops where it is told to, prints every event, and says what is to be done next", () => {
-    const { lines } = replayed("told", { until: 3, print: true });
+  it("stops where it is told to, prints every event, and says what is to be done next", async () => {
+    const { lines } = await replayed("told", { until: 3, print: true });
     assert.equal(lines.length, 6);
     assert.match(lines[2], /^ {3}3 {2}SupervisedTuned /);
     assert.deepEqual(lines.slice(3), [
@@ -78,7 +82,7 @@ describe("replay", () => {
     ]);
   });
 
-  it("exits 4 and names the line, whichever byte of the log is changed", () => {
+  it("exits 4 and names the line, whichever byte of the log is changed", async () => {
     const file = writeRun("changed", fabricatedRun({ run: "changed" }));
     const bytes = Deno.readFileSync(file);
     for (let place = 0; place < bytes.length; place += 997) {
@@ -86,7 +90,7 @@ describe("replay", () => {
       const broken = bytes.slice();
       broken[place] ^= 1;
       Deno.writeFileSync(file, broken);
-      assert.throws(() => replayed("changed"), (error) => {
+      await assert.rejects(replayed("changed"), (error) => {
         assert.ok(error instanceof DamageError, `byte ${place}: ${error}`);
         // A line's end that is gone joins it with the next one.
         return error.line === line && exitCode(error) === 4;
@@ -94,29 +98,29 @@ describe("replay", () => {
     }
   });
 
-  it("exits 4 when the head is not the one that was kept elsewhere", () => {
+  it("exits 4 when the head is not the one that was kept elsewhere", async () => {
     const head = records.at(-1)?.hash ?? "";
-    assert.equal(replayed("told", { head }).lines.length, 1);
+    assert.equal((await replayed("told", { head })).lines.length, 1);
     writeRun("shorter", records.slice(0, -3));
-    assert.throws(() => replayed("shorter", { head }), (error) => exitCode(error) === 4);
+    await assert.rejects(replayed("shorter", { head }), (error) => exitCode(error) === 4);
   });
 
-  it("exits 2 at an event of a newer version, with the line", () => {
+  it("exits 2 at an event of a newer version, with the line", async () => {
     const newer = records.map((record, i) =>
       i === 4 ? { ...record, data: { ...record.data, v: 9 } } : record
     );
     writeRun("newer", newer);
-    assert.throws(() => replayed("newer"), (error) => {
+    await assert.rejects(replayed("newer"), (error) => {
       assert.match(String(error), /events\.jsonl:5: Upgrade to read this log/);
       return exitCode(error) === 2;
     });
   });
 
-  it("leaves an unfinished last line alone and says so", () => {
+  it("leaves an unfinished last line alone and says so", async () => {
     const file = writeRun("torn", fabricatedRun({ run: "torn" }));
     const whole = Deno.readTextFileSync(file);
     Deno.writeTextFileSync(file, whole + '{"v":1,"run":"torn"');
-    assert.match(replayed("torn").lines[0], /The last line is unfinished \(19 bytes\)/);
+    assert.match((await replayed("torn")).lines[0], /The last line is unfinished \(19 bytes\)/);
     assert.equal(Deno.readTextFileSync(file).length, whole.length + 19);
   });
 });
@@ -144,13 +148,50 @@ describe("runs", () => {
     list("d", records);
     Deno.truncateSync(runFiles(join(folder, "d")).log, 0);
     Deno.writeTextFileSync(runFiles(join(folder, "d")).log, "nonsense\n");
-    const lines = runLines(folder);
+    const writer = openFileLog(join(folder, "b"), records[0].run);
+    const lines = runLines(folder, { isDefaultFolder: true });
+    writer.log.close();
     assert.deepEqual(lines.map(({ name, state }) => [name, state]), [
       ["a", "done"],
       ["b", "tuningSupervised"],
       ["c", "empty"],
       ["d", "unreadable"],
     ]);
+    assert.ok(!JSON.stringify(lines).includes("--resume"));
+  });
+
+  it("tells a run whose process was killed from one at work, and how to go on with it", () => {
+    const folder = Deno.makeTempDirSync({ dir: runs, prefix: "_stopped-" });
+    const write = (name: string, content: readonly LogRecord[]) => {
+      const { log } = openFileLog(join(folder, name), content[0].run);
+      log.append(content, 0);
+      return log;
+    };
+    const paused = fabricatedRun({
+      run: "told",
+      incidents: [{ kind: "pause", iteration: 1, command: "LearnReward", resumed: false }],
+    });
+    write("killed", records.slice(0, 3)).close();
+    write("paused", paused).close();
+    const atWork = write("at-work", records.slice(0, 3));
+    const told = (isDefaultFolder: boolean) =>
+      runLines(folder, { isDefaultFolder }).map((line) => [
+        line.name,
+        line.state,
+        "resume" in line ? line.resume : undefined,
+      ]);
+    assert.deepEqual(told(true), [
+      ["at-work", "tuningSupervised", undefined],
+      ["killed", "stopped", "deno task irl --resume killed"],
+      ["paused", "paused", "deno task irl --resume paused"],
+    ]);
+    assert.deepEqual(told(false)[1], [
+      "killed",
+      "stopped",
+      `deno task irl --resume ${join(folder, "killed")}`,
+    ]);
+    atWork.close();
+    assert.equal(told(true)[0][1], "stopped");
   });
 
   it("says which runs there are when one is named that is not", () => {

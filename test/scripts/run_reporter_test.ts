@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { RUN_EVENTS } from "../../events/mod.ts";
+import { PRESETS } from "../../src/irl/presets.ts";
+import type { LogRecord } from "../../src/store/event_log.ts";
 import { renderEvent } from "../../scripts/render_event.ts";
 import { createRunReporter } from "../../scripts/run_reporter.ts";
 import { fabricatedRun } from "../support/fabricated_run.ts";
@@ -14,6 +16,18 @@ const records = fabricatedRun({
     { kind: "run-failure", iteration: 2, command: "EvaluatePolicy" },
   ],
 });
+
+/** A run of six chunks a policy step, each with this reward and a KL of 0.5. */
+function policyRun(reward: (data: { toStep: number }) => number): LogRecord[] {
+  const policy = { ...PRESETS.tiny.policy, steps: 18 };
+  return fabricatedRun({ config: { ...PRESETS.tiny, policy } }).map((record) => {
+    if (record.type !== "PolicyOptimised") return record;
+    return {
+      ...record,
+      data: { ...record.data, reward: reward({ toStep: Number(record.data.toStep) }), kl: 0.5 },
+    };
+  });
+}
 
 function recorded() {
   const lines: string[] = [], progress: string[] = [];
@@ -74,6 +88,26 @@ describe("createRunReporter()", () => {
     assert.equal(text.match(/^iteration 2 {2}/gm)?.length, 1);
     assert.equal(text.match(/│ iteration 1$/gm)?.length, 3);
     assert.match(text, /^About .* left for the whole run$/m);
+  });
+
+  it("warns after a policy step whose objective fell from chunk to chunk, once and at its end", () => {
+    const { reporter, lines } = recorded();
+    for (const record of policyRun(({ toStep }) => -0.01 * toStep)) reporter.onRecord(record);
+    const warnings = lines.filter((line) => line.startsWith("Warning: "));
+    assert.deepEqual(warnings.map((line) => /Iteration \d/.exec(line)?.[0]), ["Iteration 1", "Iteration 2"]);
+    assert.match(
+      warnings[0],
+      /reward - 0\.3 KL, from -0\.180 in its first fifth to -0\.330 in its last\. By chance/,
+    );
+    const place = lines.indexOf(warnings[0]);
+    assert.match(lines[place - 1], /PolicyOptimised +iteration 1, steps 16-18 of 18/);
+    assert.match(lines[place + 1], /PolicyEvaluated/);
+  });
+
+  it("warns of no policy step that raised its objective", () => {
+    const { reporter, lines } = recorded();
+    for (const record of policyRun(({ toStep }) => 0.01 * toStep)) reporter.onRecord(record);
+    assert.ok(!lines.some((line) => line.startsWith("Warning")));
   });
 
   it("tells how much of a step is done and how long the rest will take", () => {

@@ -41,7 +41,7 @@ function serve(options: Partial<Parameters<typeof startStatusServer>[0]> = {}): 
 
 async function json(
   path: string,
-): Promise<{ runs: { run: string }[]; state: string; digests: { outcome: string } }> {
+): Promise<{ runs: { run: string; state: string }[]; state: string; digests: { outcome: string } }> {
   return await (await fetch(new URL(path, server?.address))).json();
 }
 
@@ -111,6 +111,16 @@ describe("startStatusServer()", () => {
     const other = await fetch(new URL("/api/runs/tiny-1", server?.address));
     await other.body?.cancel();
     assert.equal(other.status, 404);
+  });
+
+  it("tells a run that a process writes from one whose process is gone", async () => {
+    write("tiny-1", 0, 3);
+    serve();
+    const states = async () => (await json("/api/runs")).runs.map(({ state }) => state);
+    assert.deepEqual(await states(), ["stopped"]);
+    const { log } = openFileLog(join(folder, "tiny-1"), "tiny-1");
+    assert.deepEqual(await states(), ["tuningSupervised"]);
+    log.close();
   });
 
   it("serves a folder that is not there yet", async () => {

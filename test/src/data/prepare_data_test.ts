@@ -172,7 +172,7 @@ describe("prepareOwn()", () => {
 
   it("takes evaluation rows as they are and keeps their prompts out of training", () => {
     const evaluationRows = [row("question 3", "x"), row("other", "y"), row("other", "z")];
-    const data = prepareOwn({ rows, evaluationRows, prompts: ["more", "other"], key });
+    const data = prepareOwn({ rows, evaluationRows, key });
     assertNoLeak(data);
     assert.deepEqual(
       data.evaluation.map(({ prompt, completions }) => [prompt, completions.length]).toSorted(),
@@ -182,7 +182,8 @@ describe("prepareOwn()", () => {
       ],
     );
     assert.equal(data.counts.droppedHeldOut, 2);
-    assert.ok(data.prompts.includes("more") && !data.prompts.includes("other"));
+    assert.equal(data.prompts.length, 19);
+    assert.ok(!data.prompts.includes("question 3"));
   });
 
   it("limits what it draws when told to", () => {

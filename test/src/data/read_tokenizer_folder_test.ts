@@ -6,11 +6,10 @@ import { loadTokenizer } from "../../../src/data/load_tokenizer.ts";
 import { readTokenizerFolder, type TokenizerFolderFiles } from "../../../src/data/read_tokenizer_folder.ts";
 import { type TinyBpe, tinyBpeFiles } from "../../support/tiny_bpe.ts";
 
-const read = (files: TokenizerFolderFiles, padToken?: string) =>
-  readTokenizerFolder(files, "folder", { padToken });
-const bundle = (files: TokenizerFolderFiles, padToken?: string) => JSON.parse(read(files, padToken));
-const roles = (name: TinyBpe, config: Record<string, unknown> = {}, padToken?: string) =>
-  bundle(tinyBpeFiles(name, config), padToken).specialTokens;
+const read = (files: TokenizerFolderFiles) => readTokenizerFolder(files, "folder");
+const bundle = (files: TokenizerFolderFiles) => JSON.parse(read(files));
+const roles = (name: TinyBpe, config: Record<string, unknown> = {}) =>
+  bundle(tinyBpeFiles(name, config)).specialTokens;
 
 describe("readTokenizerFolder()", () => {
   it("takes tokens as texts and as objects from tokenizer_config.json", () => {
@@ -44,13 +43,10 @@ describe("readTokenizerFolder()", () => {
     assert.equal(roles("metaspace_like", { pad_token: "</s>" }).pad, "<pad>");
   });
 
-  it("pads with the token that is asked for", () => {
-    assert.equal(roles("metaspace_like", {}, "<s>").pad, "<s>");
-    assert.throws(() => roles("metaspace_like", {}, "</s>"), {
-      name: "ConfigError",
-      message: 'Choose another padding token: "</s>" ends a text, too',
-    });
-    assert.throws(() => roles("metaspace_like", {}, "<gap>"), /"<gap>" is not in folder\/tokenizer\.json/);
+  it("pads with the token that the folder declares for it", () => {
+    assert.equal(roles("metaspace_like", { pad_token: "<s>" }).pad, "<s>");
+    assert.equal(roles("metaspace_like", { pad_token: { content: "<s>" } }).pad, "<s>");
+    assert.equal(roles("metaspace_like", { pad_token: "<gap>" }).pad, "<pad>");
   });
 
   it("says what to do where no token can pad", () => {
@@ -64,7 +60,13 @@ describe("readTokenizerFolder()", () => {
       message:
         /^folder\/tokenizer_config\.json: Name a token .* as "pad_token": "<\|endoftext\|>" ends a text, too/,
     });
-    assert.equal(bundle(files, "<|other|>").specialTokens.pad, "<|other|>");
+    const without = { ...files, tokenizerConfig: '{"eos_token":"<|endoftext|>"}' };
+    assert.throws(
+      () => read(without),
+      /^SchemaError: folder\/tokenizer_config\.json: .*"pad_token": there is none/,
+    );
+    const tokenizerConfig = '{"eos_token":"<|endoftext|>","pad_token":"<|other|>"}';
+    assert.equal(bundle({ ...files, tokenizerConfig }).specialTokens.pad, "<|other|>");
   });
 
   it("refuses a folder that does not say what ends a text", () => {

@@ -32,6 +32,16 @@ describe("createStatusApp()", () => {
     assert.deepEqual([preset, seed, iteration, iterations, events], ["tiny", 1, 2, 2, records.length]);
   });
 
+  it("lists a run in the middle of its work as stopped where no process writes it", async () => {
+    const source = new MemorySource({ "tiny-1": records, "tiny-2": records.slice(0, 5) });
+    for (const name of source.runs.keys()) source.abandoned.add(name);
+    const { app } = testApp(source);
+    const { runs } = await (await app.request("/api/runs")).json();
+    assert.deepEqual(runs.map(({ state }: { state: string }) => state), ["done", "stopped"]);
+    assert.match(await (await app.request("/")).text(), /data-state="stopped"/);
+    assert.match(await (await app.request("/runs/tiny-2")).text(), /deno task irl --resume tiny-2/);
+  });
+
   it("answers a run with its report", async () => {
     const report = Report.parse(await (await app.request("/api/runs/tiny-1")).json());
     assert.equal(report.digests.outcome, "ab".repeat(32));

@@ -8,6 +8,8 @@ export class MemorySource implements RunSource {
   /** What `records` throws for a run, instead of an answer. */
   readonly failures = new Map<string, Error>();
   readonly followers = new Set<() => void>();
+  /** Runs that nobody writes. */
+  readonly abandoned = new Set<string>();
 
   constructor(runs: Record<string, readonly RunRecord[]>) {
     this.runs = new Map(Object.entries(runs).map(([name, records]) => [name, [...records]]));
@@ -20,6 +22,10 @@ export class MemorySource implements RunSource {
   records(name: string): Promise<readonly RunRecord[] | undefined> {
     const failure = this.failures.get(name);
     return failure === undefined ? Promise.resolve(this.runs.get(name)) : Promise.reject(failure);
+  }
+
+  hasWriter(name: string): Promise<boolean> {
+    return Promise.resolve(!this.abandoned.has(name));
   }
 
   follow(_name: string, onChange: () => void): () => void {

@@ -9,7 +9,7 @@ import { fabricatedRun } from "../../support/fabricated_run.ts";
 const records = fabricatedRun();
 
 async function pageOf(seen: readonly RunRecord[]): Promise<string> {
-  return String(await runPage("tiny-1", seen, { alone: false }));
+  return String(await runPage("tiny-1", seen, { alone: false, hasWriter: true }));
 }
 
 /** Title of the marked node of the drawing. */
@@ -116,6 +116,22 @@ describe("runPage()", () => {
     const page = await pageOf(fabricatedRun({ config: { iterations: 0 } }));
     assert.doesNotMatch(page, /while k/);
     assert.equal(currentNode(page), "Done");
+  });
+});
+
+describe("runPage() of a run that nobody writes", () => {
+  const abandoned = async (seen: readonly RunRecord[]) =>
+    String(await runPage("tiny-1", seen, { alone: false, hasWriter: false }));
+
+  it("says that it stands still in the middle of its work, and how to go on", async () => {
+    const page = await abandoned(upTo("DemonstrationsLoaded"));
+    assert.match(page, /class="pill" data-state="stopped">stopped</);
+    assert.match(page, /Stopped: no process works on it[^]*deno task irl --resume tiny-1</);
+    assert.doesNotMatch(await pageOf(upTo("DemonstrationsLoaded")), /stopped|--resume/i);
+  });
+
+  it("says so of no run that is at its end", async () => {
+    assert.doesNotMatch(await abandoned(records), /stopped|--resume/i);
   });
 });
 

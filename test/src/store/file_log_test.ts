@@ -3,7 +3,7 @@ import { describe, it } from "@std/testing/bdd";
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { ConfigError, DamageError, exitCode, LockedError, WriteError } from "../../../src/base/errors.ts";
-import { openFileLog, readFileLog } from "../../../src/store/file_log.ts";
+import { hasWriter, openFileLog, readFileLog } from "../../../src/store/file_log.ts";
 import { type LogFile, openLogFile } from "../../../src/store/log_file.ts";
 import { runFiles } from "../../../src/store/run_files.ts";
 import { eventLogContract } from "./event_log_contract.ts";
@@ -106,6 +106,29 @@ describe("openFileLog()", () => {
         (error) => error instanceof LockedError && /Stop the process.*"r".*lock/.test(error.message),
       );
       first.log.close();
+      openFileLog(folder, "r").log.close();
+    }));
+
+  it("openFileLog() waits out a reader that looks whether there is a writer", () =>
+    withFolder((folder) => {
+      openFileLog(folder, "r").log.close();
+      using looking = Deno.openSync(runFiles(folder).lock, { read: true });
+      assert.ok(looking.tryLockSync(false));
+      let numPauses = 0;
+      const pause = () => {
+        if (++numPauses === 2) looking.unlockSync();
+      };
+      openFileLog(folder, "r", { pause }).log.close();
+      assert.equal(numPauses, 2);
+    }));
+
+  it("hasWriter() is true while a log is open for writing, and false when it is closed or never was", () =>
+    withFolder((folder) => {
+      assert.equal(hasWriter(folder), false);
+      const { log } = openFileLog(folder, "r");
+      assert.deepEqual([hasWriter(folder), hasWriter(folder)], [true, true]);
+      log.close();
+      assert.equal(hasWriter(folder), false);
       openFileLog(folder, "r").log.close();
     }));
 
