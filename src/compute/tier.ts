@@ -51,7 +51,7 @@ export interface StateFunctionSpecs {
 export interface TracedOperations {
   /**
    * `body` again and again while `condition` gives true, from `initial` on. State tensors keep their shapes and types;
-   * whatever else the two need must be part of the state. One loop a function.
+   * whatever else the two need must be part of the state. A body may hold a loop.
    */
   loop(
     condition: (...state: tf.Tensor[]) => tf.Tensor,

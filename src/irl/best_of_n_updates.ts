@@ -42,10 +42,17 @@ export async function openBestOfN(task: PolicyTask): Promise<PolicyUpdates> {
     trainable: trained.trainable,
     ...trainerSettings(settings, command),
     lossSettings: { model, temperature, forbidden, recompute },
-    loss: (flat, tokens, labels, mask) =>
+    loss: (flat, tokens, labels, mask, segments) =>
       supervisedLoss(
         tf.reshape(
-          policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden, recompute }),
+          policyLogProbabilities(model, flat, {
+            tokens,
+            labels,
+            segments,
+            temperature,
+            forbidden,
+            recompute,
+          }),
           [-1],
         ),
         tf.reshape(mask, [-1]),

@@ -1,32 +1,33 @@
-// The forward passes that steps repeat on fixed parameters, compiled once a tier: rewards of sequences, log-probabilities of
-// continuations, and both token by token.
+// The forward passes that steps repeat on fixed parameters, compiled once a tier: rewards of sequences, log-probabilities and values
+// token by token.
 import * as tf from "@tensorflow/tfjs-core";
 import { compileOnce } from "../compute/compile_once.ts";
 import type { Tier } from "../compute/tier.ts";
 import type { ModelShape } from "../model/model_shape.ts";
 import { forbiddenBias, policyLogProbabilities } from "../model/policy_model.ts";
+import { lengthOf, type SequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
 import { rewardScores } from "../model/reward_model.ts";
 import { tokenValues } from "../model/value_model.ts";
+import { type BatchTensors, optional } from "./sequence_parts.ts";
 
-/**
- * r(x, y) of each sequence, [batch], raw logits. The caller disposes it.
- *
- * @param flat [parameters]
- * @param tokens [batch, time], int32
- * @param lastIndex [batch], int32
- */
-export type RewardScoring = (flat: tf.Tensor, tokens: tf.Tensor, lastIndex: tf.Tensor) => tf.Tensor;
+/** r(x, y) of each sequence, [sequences], raw logits, of flat [parameters]. The caller disposes it. */
+export type RewardScoring = (
+  flat: tf.Tensor,
+  batch: Pick<BatchTensors, "tokens" | "segments" | "ends" | "slotIndex">,
+) => tf.Tensor;
 
 export function rewardScoring(tier: Tier, model: ModelShape): RewardScoring {
   // Rewards that differ in nothing but their shift share a program.
   const { rewardShift, ...unshifted } = model;
   const run = compileOnce(
     tier,
-    (flat, tokens, lastIndex) => [rewardScores(unshifted, flat, { tokens, lastIndex })],
+    (flat, tokens, ends, slotIndex, segments) => [
+      rewardScores(unshifted, flat, { tokens, ends, slotIndex, segments }),
+    ],
     { name: "reward scores", settings: unshifted },
   );
-  return (...args) => {
-    const [scores] = run(...args);
+  return (flat, { tokens, ends, slotIndex, segments }) => {
+    const [scores] = run(flat, tokens, ends, slotIndex, ...optional(segments));
     if (!rewardShift) return scores;
     const shifted = tf.sub(scores, rewardShift);
     scores.dispose();
@@ -34,80 +35,57 @@ export function rewardScoring(tier: Tier, model: ModelShape): RewardScoring {
   };
 }
 
-/**
- * Σ_t m_t log π(y_t | x, y_<t) of each sequence, [batch], nats. The caller disposes it.
- *
- * @param flat [parameters]
- * @param tokens [batch, time], int32
- * @param labels [batch, time], int32
- * @param continuationMask [batch, time], 1 where the label counts
- */
-export type SequenceScoring = (
+/** log π(y_t | x, y_<t) of every position's label, [batch, time], nats, of flat [parameters]. The caller disposes it. */
+export type TokenScoring = (
   flat: tf.Tensor,
-  tokens: tf.Tensor,
-  labels: tf.Tensor,
-  continuationMask: tf.Tensor,
+  batch: Pick<BatchTensors, "tokens" | "labels" | "segments">,
 ) => tf.Tensor;
 
 /** One program for all temperatures and forbidden tokens. */
-export function sequenceScoring(
-  tier: Tier,
-  model: ModelShape,
-  options: { temperature: number; forbidden: readonly number[] },
-): SequenceScoring {
-  const run = compileOnce(
-    tier,
-    (flat, tokens, labels, mask, temperature, forbidden) => {
-      const all = policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden });
-      return [tf.sum(tf.mul(all, mask), 1)];
-    },
-    { name: "log-probabilities", settings: model },
-  );
-  return (...args) => {
-    const temperature = tf.scalar(options.temperature);
-    const forbidden = tf.tensor1d(forbiddenBias(options.forbidden, model.vocabularySize));
-    const [totals] = run(...args, temperature, forbidden);
-    tf.dispose([temperature, forbidden]);
-    return totals;
-  };
-}
-
-/**
- * log π(y_t | x, y_<t) of every position's label, [batch, time], nats. The caller disposes it.
- *
- * @param flat [parameters]
- * @param tokens [batch, time], int32
- * @param labels [batch, time], int32
- */
 export function tokenScoring(
   tier: Tier,
   model: ModelShape,
   options: { temperature: number; forbidden: readonly number[] },
-): (flat: tf.Tensor, tokens: tf.Tensor, labels: tf.Tensor) => tf.Tensor {
+): TokenScoring {
   const run = compileOnce(
     tier,
-    (flat, tokens, labels, temperature, forbidden) => [
-      policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden }),
+    (flat, tokens, labels, temperature, forbidden, segments) => [
+      policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden, segments }),
     ],
     { name: "token log-probabilities", settings: model },
   );
-  return (...args) => {
+  return (flat, { tokens, labels, segments }) => {
     const temperature = tf.scalar(options.temperature);
     const forbidden = tf.tensor1d(forbiddenBias(options.forbidden, model.vocabularySize));
-    const [logs] = run(...args, temperature, forbidden);
+    const [logs] = run(flat, tokens, labels, temperature, forbidden, ...optional(segments));
     tf.dispose([temperature, forbidden]);
     return logs;
   };
 }
 
-/** V(x, y_<t) at every position, [batch, time], of flat [parameters] and tokens [batch, time]. The caller disposes it. */
+/** V(x, y_<t) at every position, [batch, time], of flat [parameters]. The caller disposes it. */
 export function valueScoring(
   tier: Tier,
   model: ModelShape,
-): (flat: tf.Tensor, tokens: tf.Tensor) => tf.Tensor {
-  const run = compileOnce(tier, (flat, tokens) => [tokenValues(model, flat, { tokens })], {
-    name: "token values",
-    settings: model,
+): (flat: tf.Tensor, batch: Pick<BatchTensors, "tokens" | "segments">) => tf.Tensor {
+  const run = compileOnce(
+    tier,
+    (flat, tokens, segments) => [tokenValues(model, flat, { tokens, segments })],
+    { name: "token values", settings: model },
+  );
+  return (flat, { tokens, segments }) => run(flat, tokens, ...optional(segments))[0];
+}
+
+/** Σ_t of each sequence's counted labels, from numbers at every position, [batch, time]. */
+export function sequenceSums(
+  perToken: ArrayLike<number>,
+  { continuationMask, firstIndex }: SequenceBatch,
+  sequences: readonly TokenSequence[],
+): Float64Array {
+  return Float64Array.from(sequences, (sequence, i) => {
+    const first = firstIndex[i], end = first + lengthOf(sequence);
+    let sum = 0;
+    for (let at = first; at < end; at++) sum += continuationMask[at] * perToken[at];
+    return sum;
   });
-  return (...args) => run(...args)[0];
 }

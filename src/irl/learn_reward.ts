@@ -16,7 +16,8 @@ import { sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
 import { rewardScoring } from "./compiled_scores.ts";
 import { minibatches } from "./minibatches.ts";
 import { readDemonstrations, readGenerations, readModel, readTokenizer } from "./run_artifacts.ts";
-import { longestSequence, scoringBatch, scoringRows } from "./scoring_batch.ts";
+import { scoringBatches } from "./scoring_batch.ts";
+import { batchTensors, optional } from "./sequence_parts.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
 import {
   chunkPlace,
@@ -93,8 +94,9 @@ async function runChunk(
     ...trainerSettings(settings, command),
     learningRate: frozen ? settings.residualLearningRate : settings.learningRate,
     lossSettings: { model, recompute },
-    loss: (flat, tokens, lastIndex, offset) => {
-      const rewards = tf.sub(rewardScores(model, flat, { tokens, lastIndex, recompute }), offset);
+    loss: (flat, tokens, ends, slotIndex, offset, segments) => {
+      const batch = { tokens, segments, ends, slotIndex, recompute };
+      const rewards = tf.sub(rewardScores(model, flat, batch), offset);
       const [demonstrations, generations] = tf.split(rewards, 2);
       return rewardLoss(demonstrations, generations);
     },
@@ -172,15 +174,23 @@ async function trainOnPairs(
   return { loss: totalLoss / (command.toStep - command.fromStep), tokensTrained };
 }
 
-/** What the loss takes of some pairs: tokens, last indices and the frozen rewards; demonstrations first, then generations. */
+/**
+ * What the loss takes of some pairs: tokens, the places of the last ones, the frozen rewards, and segments where there are any.
+ * Demonstrations first, then generations.
+ */
 function pairTensors(pairs: readonly Pair[], tier: Tier, task: RewardTask) {
   const sequences = [...pairs.map((pair) => pair.demonstration), ...pairs.map((pair) => pair.generation)];
-  const { tensors, numTokens } = scoringTensors(sequences, task.padId);
-  const [tokens, lastIndex] = tensors;
+  const batch = sequenceBatch(sequences, { padId: task.padId, packed: true }), made = batchTensors(batch);
   const offset = task.previous
-    ? rewardScoring(tier, task.model)(task.previous, tokens, lastIndex)
+    ? rewardScoring(tier, task.model)(task.previous, made)
     : tf.zeros([sequences.length]);
-  return { tensors: [...tensors, offset], numTokens, numPairs: pairs.length };
+  const { tokens, ends, slotIndex, segments } = made;
+  tf.dispose([made.labels, made.mask]);
+  return {
+    tensors: [tokens, ends, slotIndex, offset, ...optional(segments)],
+    numTokens: batch.numTokens,
+    numPairs: pairs.length,
+  };
 }
 
 /** `size` items at a time. */
@@ -224,18 +234,6 @@ async function finishReward(
   };
 }
 
-/** Tensors of one scoring or training call: tokens [batch, time], lastIndex [batch]. */
-function scoringTensors(sequences: readonly TokenSequence[], padId: number, rows?: number) {
-  const batch = sequenceBatch(sequences, { padId, rows });
-  return {
-    tensors: [
-      tf.tensor2d(batch.tokens, [batch.batch, batch.time], "int32"),
-      tf.tensor1d(batch.lastIndex, "int32"),
-    ],
-    numTokens: batch.numTokens,
-  };
-}
-
 export interface Scorer {
   tier: Tier;
   model: ModelShape;
@@ -250,13 +248,12 @@ export async function scoreSequences(
   { tier, model, parameters, padId }: Scorer,
 ): Promise<Float32Array> {
   const scores = new Float32Array(sequences.length), score = rewardScoring(tier, model);
-  const size = scoringBatch(model, longestSequence(sequences));
-  for (let start = 0; start < sequences.length; start += size) {
-    const batch = sequences.slice(start, start + size);
-    const { tensors } = scoringTensors(batch, padId, scoringRows(tier, size)), [tokens, lastIndex] = tensors;
-    const result = score(parameters, tokens, lastIndex);
-    scores.set((await readVector(result)).subarray(0, batch.length), start);
-    tf.dispose([...tensors, result]);
+  let done = 0;
+  for (const { sequences: scored, tensors } of scoringBatches(tier, model, { sequences, padId })) {
+    const result = score(parameters, tensors);
+    scores.set((await readVector(result)).subarray(0, scored.length), done);
+    result.dispose();
+    done += scored.length;
   }
   return scores;
 }

@@ -42,7 +42,7 @@ export async function measureExperience(
   for (const part of parts) {
     const measured = await measurePart(task, part, parameters);
     part.rows.forEach((row, i) => {
-      const own = (list: Float32Array) => ofContinuation(list, sequences[row], { part, row: i });
+      const own = (list: Float32Array) => ofContinuation(list, sequences[row], { part, index: i });
       const logs = own(measured.logProbabilities), references = own(measured.logReferences);
       const ratios = Float64Array.from(logs, (log, t) => log - references[t]);
       rewards[row] = penalisedReward(task, measured.rewards[i], generations[row]);
@@ -101,42 +101,46 @@ export function experienceTensors(
 /** [part, time] arrays and [part] rewards. */
 async function measurePart(
   { command: { settings: { temperature } }, ports: { tier }, ...task }: PolicyTask,
-  { tensors: { tokens, labels, lastIndex } }: SequencePart,
+  { tensors: batch }: SequencePart,
   parameters: { policy: tf.Tensor; value: tf.Tensor },
 ) {
   const logs = tokenScoring(tier, task.policy, { temperature, forbidden: task.forbidden });
   const tensors = [
-    logs(parameters.policy, tokens, labels),
-    logs(task.reference, tokens, labels),
-    valueScoring(tier, task.rewardModel)(parameters.value, tokens),
-    rewardScoring(tier, task.rewardModel)(task.reward, tokens, lastIndex),
+    logs(parameters.policy, batch),
+    logs(task.reference, batch),
+    valueScoring(tier, task.rewardModel)(parameters.value, batch),
+    rewardScoring(tier, task.rewardModel)(task.reward, batch),
   ];
   const [logProbabilities, logReferences, values, rewards] = await Promise.all(tensors.map(readVector))
     .finally(() => tf.dispose(tensors));
   return { logProbabilities, logReferences, values, rewards };
 }
 
-/** Position of a continuation's first token among the labels: it is predicted from the prompt's last token. */
-function firstLabel({ prompt }: TokenSequence): number {
-  return prompt.length - 1;
+/** Of a part's sequence, where the label of its continuation's first token stands: at the prompt's last token. */
+function firstLabel(
+  { batch: { firstIndex } }: SequencePart,
+  index: number,
+  { prompt }: TokenSequence,
+): number {
+  return firstIndex[index] + prompt.length - 1;
 }
 
 function ofContinuation(
   list: Float32Array,
   sequence: TokenSequence,
-  { part: { time }, row }: { part: SequencePart; row: number },
+  { part, index }: { part: SequencePart; index: number },
 ): Float32Array {
-  const start = row * time + firstLabel(sequence);
+  const start = firstLabel(part, index, sequence);
   return list.slice(start, start + sequence.continuation.length);
 }
 
-/** Token lists at their labels' places, 0 elsewhere: [part, time]. */
+/** Token lists at their labels' places, 0 elsewhere: [batch, time]. */
 function tokenTensor(
-  { rows, time }: SequencePart,
+  part: SequencePart,
   sequences: readonly TokenSequence[],
   lists: readonly ArrayLike<number>[],
 ): tf.Tensor {
-  const array = new Float32Array(rows.length * time);
-  rows.forEach((row, i) => array.set(lists[i], i * time + firstLabel(sequences[row])));
-  return tf.tensor2d(array, [rows.length, time]);
+  const { batch, time } = part.batch, array = new Float32Array(batch * time);
+  part.rows.forEach((row, i) => array.set(lists[i], firstLabel(part, i, sequences[row])));
+  return tf.tensor2d(array, [batch, time]);
 }

@@ -59,9 +59,9 @@ async function openPolicy(task: PolicyTask, saved: string | null): Promise<Train
     trainable: trained.trainable,
     ...trainerSettings(settings, { numSteps, updatesPerStep: updatesPerStep(settings) }),
     lossSettings: { model, temperature, forbidden, clipRange, recompute },
-    loss: (flat, tokens, labels, continuationMask, oldLogProbabilities, advantages) =>
+    loss: (flat, tokens, labels, continuationMask, oldLogProbabilities, advantages, segments) =>
       clippedPolicyLoss(
-        policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden, recompute }),
+        policyLogProbabilities(model, flat, { tokens, labels, segments, temperature, forbidden, recompute }),
         { oldLogProbabilities, advantages, continuationMask },
         { clipRange },
       ),
@@ -87,11 +87,11 @@ async function openValue(task: PolicyTask, network: TrainedModel, saved: string 
     trainable,
     ...trainerSettings(settings, { numSteps, updatesPerStep: updatesPerStep(settings) }),
     lossSettings: { model, clipRange, valueCoefficient, recompute },
-    loss: (flat, tokens, _labels, continuationMask, oldValues, returns) =>
+    loss: (flat, tokens, _labels, continuationMask, oldValues, returns, segments) =>
       tf.mul(
         valueCoefficient,
         clippedValueLoss(
-          tokenValues(model, flat, { tokens, recompute }),
+          tokenValues(model, flat, { tokens, segments, recompute }),
           { oldValues, returns, continuationMask },
           { clipRange },
         ),

@@ -10,7 +10,7 @@ import {
 import { policyLogProbabilities } from "../model/policy_model.ts";
 import type { PolicyTask, PolicyUpdate, PolicyUpdates } from "./policy_task.ts";
 import { mean, measureRollouts, rollOut } from "./roll_out.ts";
-import { disposeParts, numTokensIn, type SequencePart, weightedParts } from "./sequence_parts.ts";
+import { disposeParts, numTokensIn, type SequencePart, spreadOver, weightedParts } from "./sequence_parts.ts";
 import { openTrainer, saveState, type Trainer, trainingState } from "./train_chunk.ts";
 import { trainerSettings } from "./trainer_settings.ts";
 
@@ -22,9 +22,9 @@ export async function openRloo(task: PolicyTask): Promise<PolicyUpdates> {
     trainable: trained.trainable,
     ...trainerSettings(settings, command),
     lossSettings: { model, temperature, forbidden, recompute },
-    loss: (flat, tokens, labels, mask, advantages) =>
+    loss: (flat, tokens, labels, mask, advantages, segments) =>
       policyLoss(
-        policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden, recompute }),
+        policyLogProbabilities(model, flat, { tokens, labels, segments, temperature, forbidden, recompute }),
         mask,
         advantages,
       ),
@@ -52,8 +52,8 @@ async function updateOn(task: PolicyTask, trainer: Trainer, step: number): Promi
       regularisedReward(reward, logRatios[i], settings.klCoefficient)
     );
     const advantages = scaledAdvantages(leaveOneOutAdvantages(credited, settings.samplesPerPrompt));
-    const credit = ({ rows }: SequencePart) => {
-      own.push(tf.tensor1d(Float32Array.from(rows, (row) => advantages[row])));
+    const credit = (part: SequencePart) => {
+      own.push(spreadOver(part, sequences, advantages));
       return own.slice(-1);
     };
     await trainer.update(step, weightedParts(parts, credit));

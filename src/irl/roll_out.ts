@@ -1,11 +1,11 @@
 // One batch of rollouts for policy optimisation: K continuations of each given prompt, with the learned reward and the log-ratio
 // to the reference of each.
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
 import { type RandomKey, splitKey } from "../base/random.ts";
 import { generate, type Generation } from "../model/generate.ts";
 import { contextLimit } from "../model/model_shape.ts";
 import type { TokenSequence } from "../model/sequence_batch.ts";
-import { rewardScoring, sequenceScoring } from "./compiled_scores.ts";
+import { rewardScoring, sequenceSums, tokenScoring } from "./compiled_scores.ts";
 import type { PolicyTask } from "./policy_task.ts";
 import { type SequencePart, sequenceParts } from "./sequence_parts.ts";
 import { readVector } from "./train_chunk.ts";
@@ -78,9 +78,9 @@ export async function measureRollouts(
   { sequences, generations, parts }: Rollouts,
 ): Promise<{ rewards: Float64Array; logRatios: Float64Array }> {
   const rewards = new Float64Array(sequences.length), logRatios = new Float64Array(sequences.length);
-  for (const { rows, tensors } of parts) {
-    const measured = await measurePart(task, tensors);
-    rows.forEach((row, i) => {
+  for (const part of parts) {
+    const measured = await measurePart(task, part, sequences);
+    part.rows.forEach((row, i) => {
       const { logProbability } = generations[row];
       rewards[row] = penalisedReward(task, measured.rewards[i], generations[row]);
       logRatios[row] = logProbability - measured.logReferences[i];
@@ -102,15 +102,15 @@ export function penalisedReward(
 /** Learned rewards and the reference's log-probabilities; the policy's own come from the sampler. */
 async function measurePart(
   { command: { settings }, ports: { tier }, policy, reference, rewardModel, reward, forbidden }: PolicyTask,
-  { tokens, labels, mask, lastIndex }: SequencePart["tensors"],
-): Promise<{ rewards: Float32Array; logReferences: Float32Array }> {
+  { rows, batch, tensors }: SequencePart,
+  sequences: readonly TokenSequence[],
+): Promise<{ rewards: Float32Array; logReferences: Float64Array }> {
   const { temperature } = settings;
-  const scores = rewardScoring(tier, rewardModel)(reward, tokens, lastIndex);
-  const logs = sequenceScoring(tier, policy, { temperature, forbidden })(reference, tokens, labels, mask);
-  const measured = { rewards: await readVector(scores), logReferences: await readVector(logs) };
-  scores.dispose();
-  logs.dispose();
-  return measured;
+  const scores = rewardScoring(tier, rewardModel)(reward, tensors);
+  const logs = tokenScoring(tier, policy, { temperature, forbidden })(reference, tensors);
+  const perToken = await readVector(logs), rewards = await readVector(scores);
+  tf.dispose([scores, logs]);
+  return { rewards, logReferences: sequenceSums(perToken, batch, rows.map((row) => sequences[row])) };
 }
 
 export function mean(values: ArrayLike<number>): number {

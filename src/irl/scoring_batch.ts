@@ -3,7 +3,15 @@
 import type { Tier } from "../compute/tier.ts";
 import { passingActivations } from "../model/model_cost.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import type { TokenSequence } from "../model/sequence_batch.ts";
+import { PACKED_BELOW } from "../model/pack_rows.ts";
+import {
+  type BatchOptions,
+  lengthOf,
+  type SequenceBatch,
+  sequenceBatch,
+  type TokenSequence,
+} from "../model/sequence_batch.ts";
+import { type BatchTensors, batchTensors, disposeTensors } from "./sequence_parts.ts";
 
 const MOST_SEQUENCES = 128;
 /** Numbers in memory at a time, of logits and of one layer: 512 MB. */
@@ -18,13 +26,41 @@ export function scoringBatch(model: ModelShape, time: number): number {
 
 /** Tokens of the longest sequence; 1 where there is none. */
 export function longestSequence(sequences: readonly TokenSequence[]): number {
-  return sequences.reduce(
-    (most, { prompt, continuation }) => Math.max(most, prompt.length + continuation.length),
-    1,
-  );
+  return sequences.reduce((most, sequence) => Math.max(most, lengthOf(sequence)), 1);
 }
 
-/** Rows to pad a scoring batch to: always the same where every shape costs a compilation, no padding elsewhere. */
-export function scoringRows({ traced }: Pick<Tier, "traced">, size: number): number | undefined {
-  return traced && size;
+export interface ScoringBatch {
+  sequences: TokenSequence[];
+  batch: SequenceBatch;
+  tensors: BatchTensors;
+}
+
+/**
+ * Any number of sequences in batches, in order, whose tensors are freed when the next one is asked for. Where every shape costs a
+ * compilation, the last batch is padded to the size of the others; no padding elsewhere.
+ */
+export function* scoringBatches(
+  { traced }: Pick<Tier, "traced">,
+  model: ModelShape,
+  { sequences, ...options }:
+    & { sequences: readonly TokenSequence[] }
+    & Pick<BatchOptions, "padId" | "uncounted">,
+): Generator<ScoringBatch> {
+  const time = longestSequence(sequences), size = scoringBatch(model, time), packed = time < PACKED_BELOW;
+  let rows = packed ? 1 : size;
+  for (let start = 0; start < sequences.length; start += size) {
+    const scored = sequences.slice(start, start + size);
+    const batch = sequenceBatch(scored, {
+      ...options,
+      packed,
+      ...(traced && { time, rows, sequences: size }),
+    });
+    rows = batch.batch;
+    const tensors = batchTensors(batch);
+    try {
+      yield { sequences: scored, batch, tensors };
+    } finally {
+      disposeTensors(tensors);
+    }
+  }
 }

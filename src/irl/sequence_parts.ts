@@ -1,52 +1,101 @@
-// A batch of sequences cut into parts of like length: little is padded, and the activations of one part are in memory at a time.
+// A batch of sequences cut into parts, of which the activations of one are in memory at a time, and batches as tensors.
 import * as tf from "@tensorflow/tfjs-core";
-import { type BatchOptions, sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import {
+  type BatchOptions,
+  lengthOf,
+  type SequenceBatch,
+  sequenceBatch,
+  type TokenSequence,
+} from "../model/sequence_batch.ts";
+import { PACKED_BELOW } from "../model/pack_rows.ts";
 import type { BatchPart } from "./train_chunk.ts";
+
+/** A batch's arrays on the backend; see `SequenceBatch`. Whoever made them disposes them. */
+export interface BatchTensors {
+  /** [batch, time] */
+  tokens: tf.Tensor;
+  labels: tf.Tensor;
+  mask: tf.Tensor;
+  segments: tf.Tensor | undefined;
+  /** [batch, slots] */
+  ends: tf.Tensor;
+  /** [sequences] */
+  slotIndex: tf.Tensor;
+}
+
+export function batchTensors({ batch, time, slots, ...arrays }: SequenceBatch): BatchTensors {
+  const shape: [number, number] = [batch, time];
+  return {
+    tokens: tf.tensor2d(arrays.tokens, shape, "int32"),
+    labels: tf.tensor2d(arrays.labels, shape, "int32"),
+    mask: tf.tensor2d(arrays.continuationMask, shape),
+    segments: arrays.segments && tf.tensor2d(arrays.segments, shape, "int32"),
+    ends: tf.tensor2d(arrays.ends, [batch, slots], "int32"),
+    slotIndex: tf.tensor1d(arrays.slotIndex, "int32"),
+  };
+}
+
+export function disposeTensors({ segments, ...others }: BatchTensors): void {
+  tf.dispose([...Object.values(others), ...optional(segments)]);
+}
+
+/** A tensor that may be missing, as the last arguments of a compiled function. */
+export function optional(tensor: tf.Tensor | undefined): tf.Tensor[] {
+  return tensor === undefined ? [] : [tensor];
+}
 
 export interface SequencePart {
   /** Index of each sequence in the whole batch. */
   rows: number[];
-  /** tokens, labels, mask [part, time]; lastIndex [part]. Owned by whoever made the parts. */
-  tensors: { tokens: tf.Tensor; labels: tf.Tensor; mask: tf.Tensor; lastIndex: tf.Tensor };
-  time: number;
+  batch: SequenceBatch;
+  tensors: BatchTensors;
   /** Labels that the mask counts. */
   numCounted: number;
 }
 
-/** Sequences in the order of their lengths, `size` at a time; all in their own order where `size` is null. */
+/**
+ * `size` sequences at a time, all where it is null. Short ones share rows; where sequences are too long for that, those of like
+ * length stand together.
+ */
 export function sequenceParts(
   sequences: readonly TokenSequence[],
   { size, ...options }: { size: number | null } & BatchOptions,
 ): SequencePart[] {
-  const length = (row: number) => sequences[row].prompt.length + sequences[row].continuation.length;
-  const order = sequences.map((_, row) => row);
-  if (size !== null) order.sort((a, b) => length(a) - length(b) || a - b);
+  const lengths = sequences.map(lengthOf), order = sequences.map((_, row) => row);
+  const isLong = Math.max(...lengths) >= PACKED_BELOW;
+  if (size !== null && isLong) order.sort((a, b) => lengths[a] - lengths[b] || a - b);
   const step = size ?? sequences.length, parts: SequencePart[] = [];
   for (let start = 0; start < order.length; start += step) {
     const rows = order.slice(start, start + step);
-    const { batch, time, ...arrays } = sequenceBatch(rows.map((row) => sequences[row]), options);
+    const batch = sequenceBatch(rows.map((row) => sequences[row]), { ...options, packed: !isLong });
     parts.push({
       rows,
-      tensors: {
-        tokens: tf.tensor2d(arrays.tokens, [batch, time], "int32"),
-        labels: tf.tensor2d(arrays.labels, [batch, time], "int32"),
-        mask: tf.tensor2d(arrays.continuationMask, [batch, time]),
-        lastIndex: tf.tensor1d(arrays.lastIndex, "int32"),
-      },
-      time,
-      numCounted: arrays.continuationMask.reduce((sum, counts) => sum + counts, 0),
+      batch,
+      tensors: batchTensors(batch),
+      numCounted: batch.continuationMask.reduce((sum, counts) => sum + counts, 0),
     });
   }
   return parts;
 }
 
 export function disposeParts(parts: readonly SequencePart[]): void {
-  tf.dispose(parts.map(({ tensors }) => Object.values(tensors)));
+  parts.forEach(({ tensors }) => disposeTensors(tensors));
+}
+
+/** A number of each of a part's sequences at all of the sequence's tokens, 0 at padding: [batch, time]. */
+export function spreadOver(
+  { batch: { batch, time, firstIndex }, rows }: SequencePart,
+  sequences: readonly TokenSequence[],
+  values: ArrayLike<number>,
+): tf.Tensor {
+  const array = new Float32Array(batch * time);
+  rows.forEach((row, i) => array.fill(values[row], firstIndex[i], firstIndex[i] + lengthOf(sequences[row])));
+  return tf.tensor2d(array, [batch, time]);
 }
 
 /**
- * The parts of a batch for a loss that is a mean over counted labels: tokens, labels, mask and then `more` of the part, weighted
- * by its share of them.
+ * The parts of a batch for a loss that is a mean over counted labels, weighted by their shares of them: tokens, labels, mask, then
+ * `more` of the part, and segments where there are any.
  */
 export function weightedParts(
   parts: readonly SequencePart[],
@@ -54,11 +103,12 @@ export function weightedParts(
 ): BatchPart[] {
   const numCounted = parts.reduce((sum, part) => sum + part.numCounted, 0);
   return parts.map((part) => {
-    const { tokens, labels, mask } = part.tensors;
-    return { tensors: [tokens, labels, mask, ...more(part)], weight: part.numCounted / numCounted };
+    const { tokens, labels, mask, segments } = part.tensors;
+    const tensors = [tokens, labels, mask, ...more(part), ...optional(segments)];
+    return { tensors, weight: part.numCounted / numCounted };
   });
 }
 
 export function numTokensIn(sequences: readonly TokenSequence[]): number {
-  return sequences.reduce((sum, { prompt, continuation }) => sum + prompt.length + continuation.length, 0);
+  return sequences.reduce((sum, sequence) => sum + lengthOf(sequence), 0);
 }

@@ -4,7 +4,8 @@ import type { Role, RunConfig } from "../../events/mod.ts";
 import { modelShape } from "../model/checkpoint.ts";
 import { adapterSize } from "../model/lora.ts";
 import { type ModelShape, numParameters } from "../model/model_shape.ts";
-import type { PlanData } from "./plan_data.ts";
+import { PACKED_BELOW, packedSize } from "../model/pack_rows.ts";
+import type { PlanData, TextLengths } from "./plan_data.ts";
 import { scoringBatch } from "./scoring_batch.ts";
 import { loraConfig } from "./trained_model.ts";
 
@@ -78,13 +79,13 @@ interface Context {
 
 function supervisedSizes({ config: { supervised, lora, model }, data, policy }: Context): StepSizes {
   const rows = partRows(supervised.batchSize, supervised.microbatchSize);
-  const time = padded(data.prompt.longest + data.completion.longest);
+  const size = batchSize(rows, { prompt: data.prompt, continuation: data.completion });
   // A fresh network is trained whole.
   const adapter = model.start === "fresh" ? null : lora;
   return {
     step: "sft",
     trained: [
-      trainedSize({ model: policy, rows, time }, {
+      trainedSize({ model: policy, ...size }, {
         isCut: rows < supervised.batchSize,
         recompute: supervised.recomputeLayers,
         lora: adapter,
@@ -122,21 +123,21 @@ function generateSizes(context: Context): StepSizes {
 
 function rewardSizes({ config: { reward, generation, lora }, data, reward: model }: Context): StepSizes {
   const pairs = partRows(reward.batchSize, reward.microbatchSize);
-  const continuation = Math.max(data.completion.longest, generation.maxNewTokens);
-  const time = padded(data.prompt.longest + continuation);
-  const isResidual = reward.kind === "residual";
+  const continuation = generated(data, generation.maxNewTokens);
+  const size = batchSize(2 * pairs, { prompt: data.prompt, continuation }),
+    isResidual = reward.kind === "residual";
   return {
     step: "reward",
     trained: [
-      trainedSize({ model, rows: 2 * pairs, time }, {
+      trainedSize({ model, ...size }, {
         isCut: pairs < reward.batchSize,
         recompute: reward.recomputeLayers,
         lora,
       }),
     ],
     scored: [
-      ...(isResidual ? [{ model, rows: 2 * pairs, time }] : []),
-      { model, rows: scoringBatch(model, time), time },
+      ...(isResidual ? [{ model, ...size }] : []),
+      scoredSize(model, { prompt: data.prompt, continuation }),
     ],
     generated: [],
     frozen: isResidual ? [model] : [],
@@ -147,17 +148,20 @@ function rewardSizes({ config: { reward, generation, lora }, data, reward: model
 function policySizes(context: Context): StepSizes {
   const { config: { policy: settings, lora }, data, policy, reward } = context;
   const { promptsPerStep, samplesPerPrompt, microbatchSize, maxNewTokens, optimiser, ppo } = settings;
-  const rollouts = promptsPerStep * samplesPerPrompt, time = padded(data.prompt.longest + maxNewTokens);
-  const scoredRows = Math.min(microbatchSize, rollouts), isPpo = optimiser === "ppo";
+  const rollouts = promptsPerStep * samplesPerPrompt, isPpo = optimiser === "ppo";
   const isBest = optimiser === "best-of-n" || optimiser === "raft";
   const batch = isBest ? promptsPerStep : isPpo ? Math.ceil(rollouts / ppo.minibatches) : rollouts;
   const rows = Math.min(microbatchSize, batch), isCut = rows < batch;
+  const { mean } = data.completion,
+    continuation = { longest: maxNewTokens, mean: Math.min(mean, maxNewTokens) };
+  const texts = { prompt: data.prompt, continuation };
+  const scored = batchSize(Math.min(microbatchSize, rollouts), texts);
   return {
     step: "policy",
     trained: [policy, ...(isPpo ? [reward] : [])].map((model) =>
-      trainedSize({ model, rows, time }, { isCut, recompute: settings.recomputeLayers, lora })
+      trainedSize({ model, ...batchSize(rows, texts) }, { isCut, recompute: settings.recomputeLayers, lora })
     ),
-    scored: [{ model: policy, rows: scoredRows, time }, { model: reward, rows: scoredRows, time }],
+    scored: [{ model: policy, ...scored }, { model: reward, ...scored }],
     generated: [
       generatedSize(context, {
         rows: settings.rolloutBatchSize ?? rollouts,
@@ -172,13 +176,13 @@ function policySizes(context: Context): StepSizes {
 
 function evaluateSizes(context: Context): StepSizes {
   const { config: { evaluation }, data, policy, reward } = context;
-  const { batchSize, maxNewTokens, samplesPerPrompt } = evaluation;
-  const time = padded(data.prompt.longest + Math.max(data.completion.longest, maxNewTokens));
+  const { batchSize: rows, maxNewTokens, samplesPerPrompt } = evaluation;
+  const texts = { prompt: data.prompt, continuation: generated(data, maxNewTokens) };
   return {
     step: "evaluate",
     trained: [],
-    scored: [policy, reward].map((model) => ({ model, rows: scoringBatch(model, time), time })),
-    generated: [generatedSize(context, { rows: batchSize, maxNewTokens, samples: samplesPerPrompt })],
+    scored: [policy, reward].map((model) => scoredSize(model, texts)),
+    generated: [generatedSize(context, { rows, maxNewTokens, samples: samplesPerPrompt })],
     frozen: [policy, policy, reward],
     loaded: [],
   };
@@ -196,6 +200,30 @@ function generatedSize(
     promptTime,
     samples: isTraced ? samples : 1,
   };
+}
+
+/** Prompts and what stands behind them. */
+interface Texts {
+  prompt: TextLengths;
+  continuation: TextLengths;
+}
+
+/** Rows that so many texts take, and their length: short texts share rows. */
+function batchSize(texts: number, { prompt, continuation }: Texts): { rows: number; time: number } {
+  const longest = prompt.longest + continuation.longest, mean = prompt.mean + continuation.mean;
+  return longest < PACKED_BELOW
+    ? packedSize(texts, { longest, mean })
+    : { rows: texts, time: padded(longest) };
+}
+
+function scoredSize(model: ModelShape, texts: Texts): BatchSize {
+  const longest = texts.prompt.longest + texts.continuation.longest;
+  return { model, ...batchSize(scoringBatch(model, longest), texts) };
+}
+
+/** Demonstrations and generations together, which are as long on average. */
+function generated({ completion: { longest, mean } }: PlanData, maxNewTokens: number): TextLengths {
+  return { longest: Math.max(longest, maxNewTokens), mean };
 }
 
 function partRows(batchSize: number, microbatchSize: number | null): number {

@@ -64,10 +64,17 @@ async function runChunk(
     trainable,
     ...trainerSettings(settings, command),
     lossSettings: { model, recompute },
-    loss: (flat, tokens, labels, mask) =>
+    loss: (flat, tokens, labels, mask, segments) =>
       supervisedLoss(
         tf.reshape(
-          policyLogProbabilities(model, flat, { tokens, labels, temperature: 1, forbidden: [], recompute }),
+          policyLogProbabilities(model, flat, {
+            tokens,
+            labels,
+            segments,
+            temperature: 1,
+            forbidden: [],
+            recompute,
+          }),
           [
             -1,
           ],

@@ -49,7 +49,7 @@ export function scaledAdvantages(advantages: ArrayLike<number>): Float64Array {
  *
  * @param logProbabilities [batch, time], nats, of the rollouts' own tokens at the rollout temperature
  * @param continuationMask [batch, time], 1 where the token counts
- * @param advantages [batch], constants
+ * @param advantages [batch, time], constants: at each token its rollout's
  * @returns scalar
  */
 export function policyLoss(
@@ -60,8 +60,8 @@ export function policyLoss(
   checkShapes("policyLoss()", {
     logProbabilities: ["batch", "time"],
     continuationMask: ["batch", "time"],
-    advantages: ["batch"],
+    advantages: ["batch", "time"],
   }, { logProbabilities, continuationMask, advantages });
-  const sequence = tf.sum(tf.mul(logProbabilities, continuationMask), 1);
-  return tf.neg(tf.div(tf.sum(tf.mul(sequence, advantages)), tf.sum(continuationMask)));
+  const credited = tf.mul(tf.mul(logProbabilities, continuationMask), advantages);
+  return tf.neg(tf.div(tf.sum(credited), tf.sum(continuationMask)));
 }

@@ -1,7 +1,9 @@
 // Attention of whole sequences, as training and scoring need it: plain where the sequences are short, in tiles where the matrix of all
 // scores would be large. The choice goes by shape and tier alone, so equal work gives equal bits.
-import type * as tf from "@tensorflow/tfjs-core";
+import * as tf from "@tensorflow/tfjs-core";
+import { ShapeError } from "../base/errors.ts";
 import { fusedKernel } from "../math/fused_kernel.ts";
+import { PACKED_BELOW } from "./pack_rows.ts";
 import { hiding, tiledAttention } from "./tiled_attention.ts";
 import { type HeadTensors, plainAttention } from "./transformer_layer.ts";
 
@@ -9,20 +11,74 @@ import { type HeadTensors, plainAttention } from "./transformer_layer.ts";
  * From this length on tiles are faster (measured on the tier "native"), and their memory grows with the length alone. A kernel that
  * does it all in one pass, as on wasm, is faster than tiles for longer; its memory decides.
  */
-export const TILED_FROM = 256, TILED_FROM_FUSED = 1024;
+export const TILED_FROM = PACKED_BELOW, TILED_FROM_FUSED = 1024;
 /** Smaller blocks hide less for nothing, but a compiler works on each of them. */
 const BLOCK = 128, LONG_BLOCK = 256;
 
 /**
- * softmax(q kᵀ / √head) v where each token sees itself and what is before it. Padding must be on the right: nothing
- * before it sees it.
+ * softmax(q kᵀ / √head) v where each token sees itself and what is before it in its own sequence. Padding must be on the right:
+ * nothing before it sees it.
  *
  * @param heads queries [batch, heads, time, head]; keys and values [batch, keyValueHeads, time, head]
+ * @param segments [batch, time], int32: which of its row's sequences a token belongs to. @default one sequence a row
  * @returns [batch, heads, time, head]
  */
-export function causalAttention(heads: HeadTensors): tf.Tensor {
+export function causalAttention(heads: HeadTensors, segments?: tf.Tensor): tf.Tensor {
   const time = heads.queries.shape[2] ?? 0;
+  if (segments !== undefined) return plainAttention(heads, apartOrLater(segments));
   return time < (fusedKernel("Attention") === undefined ? TILED_FROM : TILED_FROM_FUSED)
     ? plainAttention(heads, hiding(1, [0, time], [0, time]))
     : tiledAttention(heads, time < 2 * LONG_BLOCK ? BLOCK : LONG_BLOCK);
+}
+
+/** Added to scores, [batch, 1, time, time]: 0 where a token sees another, −1e9 or less elsewhere. */
+function apartOrLater(segments: tf.Tensor): tf.Tensor {
+  const [batch, time = 0] = segments.shape, numbers = tf.cast(segments, "float32");
+  if (time >= TILED_FROM) {
+    throw new ShapeError(
+      `causalAttention(): rows of several sequences are shorter than ${TILED_FROM}, got ${time}`,
+    );
+  }
+  const own = tf.reshape(numbers, [batch, 1, time, 1]), seen = tf.reshape(numbers, [batch, 1, 1, time]);
+  return tf.add(apart(own, seen), hiding(1, [0, time], [0, time]));
+}
+
+/** −1e9 where two numbers of sequences differ, 0 elsewhere. */
+function apart(first: tf.Tensor, second: tf.Tensor): tf.Tensor {
+  return tf.mul(tf.minimum(tf.square(tf.sub(first, second)), 1), -1e9);
+}
+
+/**
+ * What the queries of a few positions alone read.
+ *
+ * @param heads as above
+ * @param ends [batch, slots], int32: these positions; what a negative one reads means nothing
+ * @param segments [batch, time], int32. @default one sequence a row
+ * @returns [batch, heads, slots, head]
+ */
+export function endAttention(
+  { queries, keys, values }: HeadTensors,
+  { ends, segments }: { ends: tf.Tensor; segments?: tf.Tensor },
+): tf.Tensor {
+  const [batch, heads, time] = queries.shape, slots = ends.shape[1] ?? 0, picks = atEnds(ends, time);
+  const ofHeads = tf.tile(tf.reshape(picks, [batch, 1, slots, time]), [1, heads, 1, 1]);
+  const picked: HeadTensors = { queries: tf.matMul(ofHeads, queries), keys, values };
+  const own = tf.reshape(tf.cast(ends, "float32"), [batch, 1, slots, 1]);
+  const positions = tf.reshape(tf.range(0, time, 1), [1, 1, 1, time]);
+  const later = tf.mul(tf.minimum(tf.sub(own, positions), 0), 1e9);
+  if (segments === undefined) return plainAttention(picked, later);
+  const numbers = tf.cast(segments, "float32");
+  const ofEnds = tf.matMul(picks, tf.reshape(numbers, [batch, time, 1]));
+  const others = apart(tf.reshape(ofEnds, [batch, 1, slots, 1]), tf.reshape(numbers, [batch, 1, 1, time]));
+  return plainAttention(picked, tf.add(later, others));
+}
+
+/**
+ * Picks positions by a product, whose gradient is one too: [batch, slots, time], 1 at each end, 0 elsewhere and everywhere for a
+ * negative one.
+ */
+export function atEnds(ends: tf.Tensor, time: number): tf.Tensor {
+  const [batch, slots] = ends.shape;
+  const positions = tf.reshape(tf.range(0, time, 1, "int32"), [1, 1, time]);
+  return tf.cast(tf.equal(tf.reshape(ends, [batch, slots, 1]), positions), "float32");
 }

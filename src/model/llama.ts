@@ -5,7 +5,7 @@ import { gatedSilu } from "./gated_silu.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import { attendHeads, type LayerInput, type NamedParameters } from "./transformer_layer.ts";
 
-/** One layer: [batch · time, hidden] → the same shape. */
+/** One layer: [batch · time, hidden] → the same shape, or the rows that the input picks. */
 export function llamaLayer(model: ModelShape, parameters: NamedParameters, input: LayerInput): tf.Tensor {
   const { x } = input, block = `model.layers.${input.layer}`;
   const project = (y: tf.Tensor, name: string) =>
@@ -18,7 +18,7 @@ export function llamaLayer(model: ModelShape, parameters: NamedParameters, input
     keys: project(first, "self_attn.k_proj"),
     values: project(first, "self_attn.v_proj"),
   }, input);
-  const afterAttention = tf.add(x, project(read, "self_attn.o_proj"));
+  const afterAttention = tf.add(input.pick?.(x) ?? x, project(read, "self_attn.o_proj"));
   const second = norm(afterAttention, "post_attention_layernorm");
   const gated = gatedSilu(project(second, "mlp.gate_proj"), project(second, "mlp.up_proj"));
   return tf.add(afterAttention, project(gated, "mlp.down_proj"));

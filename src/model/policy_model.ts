@@ -2,7 +2,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { tokenLogProbabilities } from "../math/token_log_probabilities.ts";
 import type { ModelShape } from "./model_shape.ts";
-import { namedParameters, outputLogits, sequenceStates } from "./transformer.ts";
+import { namedParameters, outputLogits, sequenceStates, type SequenceTokens } from "./transformer.ts";
 
 export interface LogProbabilityOptions {
   /** Divides the logits; a scalar tensor where a compiled function must not fix it. */
@@ -25,21 +25,20 @@ export function forbiddenBias(forbidden: readonly number[], vocabularySize: numb
  * log π(y_t | x, y_<t) of every position's label.
  *
  * @param flat [parameters]
- * @param tokens [batch, time], int32, right-padded
  * @param labels [batch, time], int32
- * @param recompute layers are run again for their gradients instead of keeping what they made. @default false
  * @returns [batch, time], nats; positions without a counted label hold numbers that the caller masks
  */
 export function policyLogProbabilities(
   model: ModelShape,
   flat: tf.Tensor,
-  { tokens, labels, temperature, forbidden, recompute }:
-    & { tokens: tf.Tensor; labels: tf.Tensor; recompute?: boolean }
+  { labels, temperature, forbidden, ...sequences }:
+    & SequenceTokens
+    & { labels: tf.Tensor }
     & LogProbabilityOptions,
 ): tf.Tensor {
-  const [batch, time] = tokens.shape;
+  const [batch, time] = sequences.tokens.shape;
   const parameters = namedParameters(model, flat);
-  const hidden = sequenceStates(model, parameters, { tokens, recompute });
+  const hidden = sequenceStates(model, parameters, sequences);
   const logits = allowedLogits(outputLogits(model, parameters, hidden), { temperature, forbidden });
   return tf.reshape(tokenLogProbabilities(logits, tf.reshape(labels, [-1])), [batch, time]);
 }

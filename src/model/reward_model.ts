@@ -1,27 +1,32 @@
 // The reward network r(x, y): a policy's body with a linear score at the last token (EOS where the text ended).
 import * as tf from "@tensorflow/tfjs-core";
 import { type ModelShape, parameterLayout, SCORE_NAME } from "./model_shape.ts";
-import { namedParameters, sequenceStates } from "./transformer.ts";
+import { endStates, namedParameters, type SequenceTokens } from "./transformer.ts";
+
+/** Sequences of a reward network, and where their last tokens are. */
+export interface RewardTokens extends SequenceTokens {
+  /** [batch, slots], int32: position of the last token of each of a row's sequences, or −1 for none */
+  ends: tf.Tensor;
+  /** [sequences], int32: flat index of each sequence among `ends` */
+  slotIndex: tf.Tensor;
+}
 
 /**
  * r(x, y) of each sequence.
  *
  * @param flat [parameters] of a shape with head "reward"
- * @param tokens [batch, time], int32, right-padded
- * @param lastIndex [batch], int32, flat index of each last token
- * @param recompute layers are run again for their gradients instead of keeping what they made. @default false
- * @returns [batch]: raw logits, less the model's shift where it has one
+ * @returns [sequences]: raw logits, less the model's shift where it has one
  */
 export function rewardScores(
   model: ModelShape,
   flat: tf.Tensor,
-  { tokens, lastIndex, recompute }: { tokens: tf.Tensor; lastIndex: tf.Tensor; recompute?: boolean },
+  { slotIndex, ...sequences }: RewardTokens,
 ): tf.Tensor {
   const parameters = namedParameters(model, flat);
-  const hidden = sequenceStates(model, parameters, { tokens, recompute });
-  const last = tf.gather(hidden, lastIndex);
+  const last = endStates(model, parameters, sequences);
   const scores = tf.reshape(tf.matMul(last, parameters[SCORE_NAME], false, true), [-1]);
-  return model.rewardShift ? tf.sub(scores, model.rewardShift) : scores;
+  const ordered = tf.gather(scores, slotIndex);
+  return model.rewardShift ? tf.sub(ordered, model.rewardShift) : ordered;
 }
 
 /**

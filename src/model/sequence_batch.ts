@@ -1,4 +1,5 @@
-// Batches of (prompt, continuation) token lists as fixed-shape arrays: padded on the right to a few lengths.
+// Batches of (prompt, continuation) token lists as arrays of few shapes: one sequence a row, padded on the right, or several short ones.
+import { PACKED_BELOW, type PackedRows, packRows } from "./pack_rows.ts";
 
 export interface TokenSequence {
   prompt: readonly number[];
@@ -7,25 +8,40 @@ export interface TokenSequence {
 }
 
 export interface SequenceBatch {
+  /** Rows. */
   batch: number;
   time: number;
   /** [batch · time], PAD beyond the end */
   tokens: Int32Array;
-  /** [batch · time]: label of position t is token t + 1; 0 where there is none */
+  /** [batch · time]: label of position t is token t + 1 of the sequence; 0 where there is none */
   labels: Int32Array;
   /** [batch · time]: 1 where the label is a counted continuation token */
   continuationMask: Float32Array;
-  /** [batch]: flat index of each sequence's last token */
-  lastIndex: Int32Array;
+  /** [batch · time]: which of its row's sequences a token belongs to, from 1; 0 at padding. Undefined: one sequence a row. */
+  segments: Int32Array | undefined;
+  /** [sequences]: flat index of each sequence's first token */
+  firstIndex: Int32Array;
+  /** Sequences of a row at most. */
+  slots: number;
+  /** [batch · slots]: position in its row of the last token of a row's sequence; −1 where there is none */
+  ends: Int32Array;
+  /** [sequences]: flat index of each sequence among `ends` */
+  slotIndex: Int32Array;
   numTokens: number;
 }
 
 export interface BatchOptions {
   padId: number;
+  /** Rows hold several sequences where these are short; their lengths are then rounded up by `packRows`. @default false */
+  packed?: boolean;
   /** Lengths are rounded up to a multiple of this, so that few shapes occur. */
   lengthMultiple?: number;
-  /** Rows of the batch where there are fewer sequences: the others hold PAD and count nowhere. */
+  /** Length of a row at least. */
+  time?: number;
+  /** Rows at least: what no sequence fills holds PAD and counts nowhere. */
   rows?: number;
+  /** Sequences that `slotIndex` has room for at least. */
+  sequences?: number;
   /** Count the loss on prompt tokens too. */
   promptLoss?: boolean;
   /** Token ids that give no loss (unknown words). */
@@ -34,27 +50,50 @@ export interface BatchOptions {
 
 const LENGTH_MULTIPLE = 8;
 
+export function lengthOf({ prompt, continuation }: TokenSequence): number {
+  return prompt.length + continuation.length;
+}
+
 export function sequenceBatch(sequences: readonly TokenSequence[], options: BatchOptions): SequenceBatch {
-  const multiple = options.lengthMultiple ?? LENGTH_MULTIPLE;
-  const longest = Math.max(...sequences.map((s) => s.prompt.length + s.continuation.length));
-  const batch = Math.max(sequences.length, options.rows ?? 0),
-    time = Math.ceil(longest / multiple) * multiple;
+  const lengths = sequences.map(lengthOf);
+  const isPacked = options.packed === true && Math.max(...lengths, options.time ?? 1) < PACKED_BELOW;
+  const { rows: batch, time, slots, places } = isPacked
+    ? packRows(lengths, options)
+    : ownRows(lengths, options);
   const tokens = new Int32Array(batch * time).fill(options.padId);
-  const labels = new Int32Array(batch * time);
-  const continuationMask = new Float32Array(batch * time);
-  const lastIndex = new Int32Array(batch);
+  const labels = new Int32Array(batch * time), continuationMask = new Float32Array(batch * time);
+  const segments = isPacked ? new Int32Array(batch * time) : undefined;
+  const firstIndex = new Int32Array(sequences.length), ends = new Int32Array(batch * slots).fill(-1);
+  const slotIndex = new Int32Array(Math.max(sequences.length, options.sequences ?? 0));
   const uncounted = new Set(options.uncounted);
-  let numTokens = 0;
-  sequences.forEach(({ prompt, continuation }, row) => {
-    const text = [...prompt, ...continuation];
-    tokens.set(text, row * time);
+  sequences.forEach(({ prompt, continuation }, i) => {
+    const { row, slot, start } = places[i], first = row * time + start, text = [...prompt, ...continuation];
+    tokens.set(text, first);
+    segments?.fill(slot + 1, first, first + text.length);
     for (let t = 0; t + 1 < text.length; t++) {
-      labels[row * time + t] = text[t + 1];
+      labels[first + t] = text[t + 1];
       const counted = options.promptLoss || t + 1 >= prompt.length;
-      if (counted && !uncounted.has(text[t + 1])) continuationMask[row * time + t] = 1;
+      if (counted && !uncounted.has(text[t + 1])) continuationMask[first + t] = 1;
     }
-    lastIndex[row] = row * time + text.length - 1;
-    numTokens += text.length;
+    firstIndex[i] = first;
+    slotIndex[i] = row * slots + slot;
+    ends[slotIndex[i]] = start + text.length - 1;
   });
-  return { batch, time, tokens, labels, continuationMask, lastIndex, numTokens };
+  const numTokens = lengths.reduce((sum, length) => sum + length, 0);
+  const arrays = { tokens, labels, continuationMask, segments, firstIndex, ends, slotIndex };
+  return { batch, time, slots, ...arrays, numTokens };
+}
+
+/** A row for each sequence, in order. */
+function ownRows(
+  lengths: readonly number[],
+  { lengthMultiple, time = 1, rows = 0 }: BatchOptions,
+): PackedRows {
+  const multiple = lengthMultiple ?? LENGTH_MULTIPLE;
+  return {
+    rows: Math.max(lengths.length, rows),
+    time: Math.ceil(Math.max(time, ...lengths) / multiple) * multiple,
+    slots: 1,
+    places: lengths.map((_, row) => ({ row, slot: 0, start: 0 })),
+  };
 }

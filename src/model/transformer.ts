@@ -3,7 +3,7 @@
 // positions.
 import * as tf from "@tensorflow/tfjs-core";
 import { checkShapes } from "../base/shapes.ts";
-import { causalAttention } from "./causal_attention.ts";
+import { atEnds, causalAttention, endAttention } from "./causal_attention.ts";
 import { extendedCache } from "./extended_cache.ts";
 import { gptNeoXLayer, gptNeoXNorm } from "./gpt_neox.ts";
 import { llamaLayer } from "./llama.ts";
@@ -69,23 +69,60 @@ export function hiddenStates(
   return { hidden, caches: extended };
 }
 
+/** Whole sequences, as training and scoring give them. */
+export interface SequenceTokens {
+  /** [batch, time], int32, right-padded */
+  tokens: tf.Tensor;
+  /** [batch, time], int32: which of its row's sequences a token belongs to, 0 at padding. @default one sequence a row */
+  segments?: tf.Tensor;
+  /**
+   * Layers are run once more for their gradients, a third more work, and keep one tensor each. @default false
+   */
+  recompute?: boolean;
+}
+
 /**
- * Final hidden states of whole sequences, as training and scoring need them. `recompute` trades time for memory: the layers are run
- * once more for their gradients, a third more work, and keep one tensor each.
+ * Final hidden states of whole sequences. Positions count from the row's start: rotary embedding knows differences alone.
  *
- * @param tokens [batch, time], int32, right-padded
  * @returns hidden [batch · time, hidden]
  */
 export function sequenceStates(
   model: ModelShape,
   parameters: NamedParameters,
-  { tokens, recompute = false }: { tokens: tf.Tensor; recompute?: boolean },
+  { tokens, segments, recompute = false }: SequenceTokens,
 ): tf.Tensor {
   return transformerLayers(model, parameters, {
     tokens,
     rotary: rotaryTables(model, tokens.shape[1] ?? 0),
-    attend: (_, heads) => causalAttention(heads),
+    attend: (_, heads) => causalAttention(heads, segments),
     recompute,
+  });
+}
+
+/**
+ * Final hidden states of a few positions alone. The last layer makes keys and values of all tokens, and the rest of its work is
+ * done for these.
+ *
+ * @param ends [batch, slots], int32: positions, or −1 for none
+ * @returns hidden [batch · slots, hidden]; meaningless where `ends` is −1
+ */
+export function endStates(
+  model: ModelShape,
+  parameters: NamedParameters,
+  { tokens, segments, ends, recompute = false }: SequenceTokens & { ends: tf.Tensor },
+): tf.Tensor {
+  const [batch, time] = tokens.shape, [, slots] = ends.shape, last = model.numLayers - 1;
+  return transformerLayers(model, parameters, {
+    tokens,
+    rotary: rotaryTables(model, time),
+    recompute,
+    attend: (layer, heads) =>
+      layer < last ? causalAttention(heads, segments) : endAttention(heads, { ends, segments }),
+    pickLast: (x) =>
+      tf.reshape(tf.matMul(atEnds(ends, time), tf.reshape(x, [batch, time, -1])), [
+        batch * slots,
+        model.hiddenSize,
+      ]),
   });
 }
 
@@ -94,20 +131,23 @@ export interface TransformerInput extends Pick<LayerInput, "rotary" | "attend"> 
   tokens: tf.Tensor;
   /** Whether gradients run the layers again; `attend` must then be pure. @default false */
   recompute?: boolean;
+  /** `pick` of the last layer. */
+  pickLast?: LayerInput["pick"];
 }
 
-/** The whole network but the way that queries meet keys. Returns hidden [batch · time, hidden] after the last norm. */
+/** The whole network but the way that queries meet keys. Returns hidden [batch · time or picked, hidden] after the last norm. */
 export function transformerLayers(
   model: ModelShape,
   parameters: NamedParameters,
-  { tokens, rotary, attend, recompute = false }: TransformerInput,
+  { tokens, rotary, attend, recompute = false, pickLast }: TransformerInput,
 ): tf.Tensor {
   checkShapes("hiddenStates()", { tokens: ["batch", "time"] }, { tokens });
   const [batch, time] = tokens.shape;
   const layerOf = model.architecture === "gpt_neox" ? gptNeoXLayer : llamaLayer;
   let x: tf.Tensor = tf.gather(parameters[embeddingName(model)], tf.reshape(tokens, [-1]));
   for (let layer = 0; layer < model.numLayers; layer++) {
-    const input = { layer, x, batch, time, rotary, attend };
+    const pick = layer === model.numLayers - 1 ? pickLast : undefined;
+    const input = { layer, x, batch, time, rotary, attend, pick };
     x = recompute
       ? recomputedLayer(parameters, input, (named, again) => layerOf(model, named, again))
       : layerOf(model, parameters, input);

@@ -29,9 +29,14 @@ export interface LayerInput {
   rotary: RotaryTables;
   /** What the heads of a layer read for each query: [batch, heads, time, head]. Called once a layer. */
   attend(layer: number, heads: HeadTensors): tf.Tensor;
+  /**
+   * The rows of `x` that `attend` reads for, where these are not all: a last layer's, behind which nobody asks for the others.
+   * [batch · time, n] → [batch · picked, n]
+   */
+  pick?(x: tf.Tensor): tf.Tensor;
 }
 
-/** Projections [batch · time, heads · head] each → what the heads read, side by side: [batch · time, heads · head]. */
+/** Projections [batch · time, heads · head] each → what the heads read, side by side: [batch · time or picked, heads · head]. */
 export function attendHeads(
   model: ModelShape,
   projected: { queries: tf.Tensor; keys: tf.Tensor; values: tf.Tensor },
@@ -62,7 +67,7 @@ export function attendJoined(model: ModelShape, joined: tf.Tensor, input: LayerI
     size: headSize,
     rotated: numRotated(headSize, model.rotaryShare),
   });
-  return sideBySide(model, attend(layer, { queries, keys, values }), input);
+  return sideBySide(model, attend(layer, { queries, keys, values }));
 }
 
 /** The same from heads that are apart already, not yet rotated. */
@@ -73,15 +78,12 @@ export function attendSplit(
 ): tf.Tensor {
   const { layer, rotary, attend } = input;
   const turned = (x: tf.Tensor) => rotate(x, rotary.cosines, rotary.sines, rotary.halfTurn);
-  return sideBySide(model, attend(layer, { queries: turned(queries), keys: turned(keys), values }), input);
+  return sideBySide(model, attend(layer, { queries: turned(queries), keys: turned(keys), values }));
 }
 
 /** [batch, heads, time, head] → [batch · time, heads · head] */
-function sideBySide(
-  { numHeads, headSize }: ModelShape,
-  read: tf.Tensor,
-  { batch, time }: Pick<LayerInput, "batch" | "time">,
-): tf.Tensor {
+function sideBySide({ numHeads, headSize }: ModelShape, read: tf.Tensor): tf.Tensor {
+  const [batch, , time] = read.shape;
   return tf.reshape(tf.transpose(read, [0, 2, 1, 3]), [batch * time, numHeads * headSize]);
 }
 

@@ -1,23 +1,17 @@
 // The value network V(x, y_<t): a reward network read at every position instead of the last one. PPO's baseline.
 import * as tf from "@tensorflow/tfjs-core";
 import { type ModelShape, SCORE_NAME } from "./model_shape.ts";
-import { namedParameters, sequenceStates } from "./transformer.ts";
+import { namedParameters, sequenceStates, type SequenceTokens } from "./transformer.ts";
 
 /**
  * The score of what each position has read: at the last token the same number as `rewardScores`.
  *
  * @param flat [parameters] of a shape with head "reward"
- * @param tokens [batch, time], int32, right-padded
- * @param recompute layers are run again for their gradients instead of keeping what they made. @default false
  * @returns [batch, time]; position t is the value of what stands before token t + 1; meaningless at padding
  */
-export function tokenValues(
-  model: ModelShape,
-  flat: tf.Tensor,
-  { tokens, recompute }: { tokens: tf.Tensor; recompute?: boolean },
-): tf.Tensor {
-  const [batch, time] = tokens.shape, parameters = namedParameters(model, flat);
-  const hidden = sequenceStates(model, parameters, { tokens, recompute });
+export function tokenValues(model: ModelShape, flat: tf.Tensor, sequences: SequenceTokens): tf.Tensor {
+  const [batch, time] = sequences.tokens.shape, parameters = namedParameters(model, flat);
+  const hidden = sequenceStates(model, parameters, sequences);
   const scores = tf.reshape(tf.matMul(hidden, parameters[SCORE_NAME], false, true), [batch, time]);
   return model.rewardShift ? tf.sub(scores, model.rewardShift) : scores;
 }

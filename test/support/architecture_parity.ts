@@ -46,11 +46,13 @@ export function itComputesWhatTransformersCompute(open: { readonly tier: Tier },
       near(scores, recorded.rewards, tolerance);
     });
 
-    it(`${name}: losses of ten AdamW steps within 1e-5, parameters after them within 1e-4`, {
+    it(`${name}: the loss within 1e-5; losses of ten AdamW steps and parameters after them within 1e-4`, {
       skip,
     }, async () => {
       const { losses, parameters } = await trained(open.tier, policy);
-      near(losses, recorded.losses, lossTolerance);
+      near(losses.slice(0, 1), recorded.losses.slice(0, 1), lossTolerance);
+      // Each step adds to what processors differ by in their last bits: up to 3e-5 after seven steps was seen.
+      near(losses, recorded.losses, tolerance);
       near(parameters.filter((_, at) => at % stride === 0), recorded.parameters, tolerance);
     });
 

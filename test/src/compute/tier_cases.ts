@@ -7,6 +7,7 @@ import { initialParameters } from "../../../src/model/initial_parameters.ts";
 import { gelu, layerNorm } from "../../../src/model/layers.ts";
 import type { ModelShape } from "../../../src/model/model_shape.ts";
 import { policyLogProbabilities } from "../../../src/model/policy_model.ts";
+import { rewardScores } from "../../../src/model/reward_model.ts";
 import { TINY_SHAPE } from "../../support/tiny_model.ts";
 
 export interface TierCase {
@@ -320,4 +321,26 @@ const trainingCase: TierCase = {
   },
 };
 
-export const tierCases: readonly TierCase[] = [...matMulCases(), ...operationCases, trainingCase];
+/** Two rows: sequences of 4, 3 and 6 tokens, the last one alone; rewards at their ends. */
+const packedCase: TierCase = {
+  name: "log-probabilities and rewards of sequences that share rows, and their gradients",
+  compute() {
+    const tokens = ids(Array.from({ length: 16 }, (_, i) => (i * 7 + 3) % 19), [2, 8]);
+    const labels = ids(Array.from({ length: 16 }, (_, i) => (i * 7 + 10) % 19), [2, 8]);
+    const segments = ids([1, 1, 1, 1, 2, 2, 2, 0, 1, 1, 1, 1, 1, 1, 0, 0], [2, 8]);
+    const ends = ids([3, 6, 5, -1], [2, 2]), slotIndex = ids([2, 0, 1], [3]);
+    const parametersOf = (shape: ModelShape) =>
+      tf.add(tf.tensor1d(initialParameters(shape, 0.2, "0123456789abcdef")), tf.mul(made([1], 37), 0));
+    const logs = (flat: tf.Tensor) =>
+      policyLogProbabilities(model, flat, { tokens, labels, segments, temperature: 0.7, forbidden: [2] });
+    const rewardModel: ModelShape = { ...model, head: "reward" };
+    const scores = (flat: tf.Tensor) =>
+      rewardScores(rewardModel, flat, { tokens, segments, ends, slotIndex });
+    return [
+      ...withGradients((flat) => tf.mul(logs(flat), made([2, 8], 3)), [parametersOf(model)]),
+      ...withGradients((flat) => tf.mul(scores(flat), made([3], 3)), [parametersOf(rewardModel)]),
+    ];
+  },
+};
+
+export const tierCases: readonly TierCase[] = [...matMulCases(), ...operationCases, trainingCase, packedCase];

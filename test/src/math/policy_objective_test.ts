@@ -101,6 +101,11 @@ describe("scaledAdvantages()", () => {
   });
 });
 
+/** Each rollout's advantage at all of its tokens. */
+function atTokens(advantages: readonly number[], length: number): tf.Tensor {
+  return tf.tensor2d(advantages.map((advantage) => Array.from({ length }, () => advantage)));
+}
+
 describe("policyLoss()", () => {
   useCpuTier();
 
@@ -115,14 +120,14 @@ describe("policyLoss()", () => {
     ]);
   }
   const lossOf = (logits: tf.Tensor, advantages: readonly number[]) =>
-    policyLoss(logProbabilities(logits), tf.ones([NUM_CONTINUATIONS, LENGTH]), tf.tensor1d([...advantages]));
+    policyLoss(logProbabilities(logits), tf.ones([NUM_CONTINUATIONS, LENGTH]), atTokens(advantages, LENGTH));
 
   it("is −Σ A log π over counted tokens: by hand (Eq. (3))", () => {
     const loss = tf.tidy(() =>
       policyLoss(
         tf.tensor2d([[-1, -2, -9], [-3, -9, -9]]),
         tf.tensor2d([[1, 1, 0], [1, 0, 0]]),
-        tf.tensor1d([2, -1]),
+        atTokens([2, -1], 3),
       )
         .dataSync()[0]
     );
@@ -186,11 +191,11 @@ describe("policyLoss()", () => {
 
   it("gives masked tokens no gradient and permutes with its batch", () => {
     const [first, second] = tf.tidy(() => {
-      const mask = tf.tensor2d([[1, 0], [1, 1]]), advantages = tf.tensor1d([1, -2]);
+      const mask = tf.tensor2d([[1, 0], [1, 1]]), advantages = atTokens([1, -2], 2);
       const gradient = tf.grad((logs: tf.Tensor) => policyLoss(logs, mask, advantages))(
         tf.tensor2d([[-1, -5], [-2, -3]]),
       );
-      const turned = policyLoss(tf.tensor2d([[-2, -3], [-1, -5]]), tf.reverse(mask, 0), tf.tensor1d([-2, 1]));
+      const turned = policyLoss(tf.tensor2d([[-2, -3], [-1, -5]]), tf.reverse(mask, 0), atTokens([-2, 1], 2));
       const straight = policyLoss(tf.tensor2d([[-1, -5], [-2, -3]]), mask, advantages);
       assert.equal(turned.dataSync()[0], straight.dataSync()[0]);
       return [gradient.dataSync()[0], gradient.dataSync()[1]];
@@ -199,10 +204,10 @@ describe("policyLoss()", () => {
     assert.equal(Math.abs(second), 0);
   });
 
-  it("refuses advantages of another length by name", () => {
+  it("refuses advantages of another shape by name", () => {
     assert.throws(
-      () => tf.tidy(() => policyLoss(tf.ones([2, 3]), tf.ones([2, 3]), tf.ones([3]))),
-      /policyLoss\(\): "advantages" must be \[batch=2\], got \[3\]/,
+      () => tf.tidy(() => policyLoss(tf.ones([2, 3]), tf.ones([2, 3]), tf.ones([2, 1]))),
+      /policyLoss\(\): "advantages" must be \[batch=2, time=3\], got \[2, 1\]/,
     );
   });
 });

@@ -5,7 +5,8 @@ import { describe, it } from "@std/testing/bdd";
 import { keyFromSeed } from "../../../src/base/random.ts";
 import { compileEagerly } from "../../../src/compute/compile.ts";
 import type { Tier } from "../../../src/compute/tier.ts";
-import { sequenceScoring } from "../../../src/irl/compiled_scores.ts";
+import { sequenceSums, tokenScoring } from "../../../src/irl/compiled_scores.ts";
+import { batchTensors, disposeTensors } from "../../../src/irl/sequence_parts.ts";
 import { generate, type Generation, type SamplingOptions } from "../../../src/model/generate.ts";
 import { sequenceBatch } from "../../../src/model/sequence_batch.ts";
 import type { ModelShape } from "../../../src/model/model_shape.ts";
@@ -112,21 +113,13 @@ describe(`generate() as one program${skip ? ` (skipped: ${skip})` : ""}`, () => 
 
   it("reports the log-probabilities that training gives its texts", { skip }, async () => {
     const generations = await sample();
-    const batch = sequenceBatch(
-      generations.map(({ tokens }, i) => ({ prompt: PROMPTS[i], continuation: tokens })),
-      { padId: PAD },
-    );
-    const shape: [number, number] = [batch.batch, batch.time];
-    const tensors = [
-      tf.tensor1d(tinyParameters()),
-      tf.tensor2d(batch.tokens, shape, "int32"),
-      tf.tensor2d(batch.labels, shape, "int32"),
-      tf.tensor2d(batch.continuationMask, shape),
-    ];
-    const score = sequenceScoring(native.tier, TINY_SHAPE, { temperature: 0.8, forbidden: FORBIDDEN });
-    const totals = score(tensors[0], tensors[1], tensors[2], tensors[3]);
-    const wanted = await totals.data();
-    tf.dispose([...tensors, totals]);
+    const sequences = generations.map(({ tokens }, i) => ({ prompt: PROMPTS[i], continuation: tokens }));
+    const batch = sequenceBatch(sequences, { padId: PAD, packed: true });
+    const flat = tf.tensor1d(tinyParameters()), tensors = batchTensors(batch);
+    const score = tokenScoring(native.tier, TINY_SHAPE, { temperature: 0.8, forbidden: FORBIDDEN });
+    const logs = score(flat, tensors), wanted = sequenceSums(await logs.data(), batch, sequences);
+    tf.dispose([flat, logs]);
+    disposeTensors(tensors);
     generations.forEach(({ logProbability }, i) =>
       assert.ok(Math.abs(logProbability - wanted[i]) <= 1e-5 * Math.max(1, Math.abs(wanted[i])))
     );

@@ -184,13 +184,15 @@ describe("adaptedParameters()", () => {
     const adapted = adaptedModel({ ...TINY_SHAPE, head: "reward" }, { targetModules: ["query_key_value"] });
     const base = tf.tensor1d(tinyParameters(adapted.model)),
       tokens = tf.tensor2d([[3, 4, 5]], [1, 3], "int32");
-    const lastIndex = tf.tensor1d([2], "int32");
+    const ends = tf.tensor2d([[2]], [1, 1], "int32"), slotIndex = tf.tensor1d([0], "int32");
     checkGradient(
-      (adapter) =>
-        tf.sum(rewardScores(adapted.model, adaptedParameters(adapted, base, adapter), { tokens, lastIndex })),
+      (adapter) => {
+        const flat = adaptedParameters(adapted, base, adapter);
+        return tf.sum(rewardScores(adapted.model, flat, { tokens, ends, slotIndex }));
+      },
       randomAdapter(adapted),
     );
-    tf.dispose([base, tokens, lastIndex]);
+    tf.dispose([base, tokens, ends, slotIndex]);
   });
 
   it("names a vector of another length", () => {

@@ -14,7 +14,11 @@ describe("sequenceBatch()", () => {
       labels: Int32Array.of(6, 7, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0),
       // Position 1 predicts the first continuation token; the last token predicts nothing.
       continuationMask: Float32Array.of(0, 1, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0),
-      lastIndex: Int32Array.of(4, 7),
+      segments: undefined,
+      firstIndex: Int32Array.of(0, 6),
+      slots: 1,
+      ends: Int32Array.of(4, 1),
+      slotIndex: Int32Array.of(0, 1),
       numTokens: 7,
     });
   });
@@ -32,5 +36,28 @@ describe("sequenceBatch()", () => {
         padId: 1,
       }).time;
     assert.deepEqual([2, 8, 9, 16, 17].map(timeOf), [8, 8, 16, 16, 24]);
+  });
+
+  it("puts short sequences into one row, each with its own segment and end: by hand", () => {
+    const batch = sequenceBatch(SEQUENCES, { padId: 1, packed: true, sequences: 3 });
+    const row = (...values: number[]) => [...values, ...Array.from({ length: 32 - values.length }, () => 0)];
+    assert.equal(batch.batch, 1);
+    assert.equal(batch.time, 32);
+    assert.deepEqual(Array.from(batch.tokens.subarray(0, 8)), [5, 6, 7, 2, 0, 8, 0, 1]);
+    assert.deepEqual(Array.from(batch.segments ?? []), row(1, 1, 1, 1, 1, 2, 2));
+    // The last token of the first sequence does not predict the first one of the second.
+    assert.deepEqual(Array.from(batch.labels), row(6, 7, 2, 0, 0, 0, 0));
+    assert.deepEqual(Array.from(batch.continuationMask), row(0, 1, 1, 1, 0, 1));
+    assert.deepEqual(batch.firstIndex, Int32Array.of(0, 5));
+    assert.deepEqual(batch.ends, Int32Array.of(4, 6, -1, -1));
+    assert.deepEqual(batch.slotIndex, Int32Array.of(0, 1, 0));
+    assert.equal(batch.numTokens, 7);
+  });
+
+  it("gives long sequences rows of their own though packing is asked for", () => {
+    const long = { prompt: [3], continuation: Array.from({ length: 299 }, () => 4) };
+    const batch = sequenceBatch([...SEQUENCES, long], { padId: 1, packed: true });
+    assert.equal(batch.segments, undefined);
+    assert.deepEqual([batch.batch, batch.time, batch.slots], [3, 304, 1]);
   });
 });

@@ -100,8 +100,8 @@ describe("normalisedAdapter()", () => {
     const scores = ({ model, flat }: Network) =>
       tf.tidy(() => {
         const tokens = tf.tensor2d([[3, 4, 5], [6, 7, 1]], [2, 3], "int32");
-        const lastIndex = tf.tensor1d([2, 4], "int32");
-        return rewardScores(model, tf.tensor1d(flat), { tokens, lastIndex }).dataSync();
+        const ends = tf.tensor2d([[2], [1]], [2, 1], "int32"), slotIndex = tf.tensor1d([0, 1], "int32");
+        return rewardScores(model, tf.tensor1d(flat), { tokens, ends, slotIndex }).dataSync();
       });
     for (const shape of Object.values(TINY_SHAPES)) {
       const { artifacts, adapter, digest } = await adaptedFixture({ ...shape, head: "reward" });

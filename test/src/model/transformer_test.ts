@@ -7,7 +7,9 @@ import { causalPlan, hiddenStates, namedParameters, outputLogits } from "../../.
 import { parameterLayout } from "../../../src/model/model_shape.ts";
 import { policyLogProbabilities } from "../../../src/model/policy_model.ts";
 import { rewardScores } from "../../../src/model/reward_model.ts";
-import { sequenceBatch } from "../../../src/model/sequence_batch.ts";
+import { tokenValues } from "../../../src/model/value_model.ts";
+import { batchTensors } from "../../../src/irl/sequence_parts.ts";
+import { type BatchOptions, lengthOf, sequenceBatch } from "../../../src/model/sequence_batch.ts";
 import { supervisedLoss } from "../../../src/math/supervised_loss.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
 import {
@@ -17,6 +19,7 @@ import {
   TOLERANCE,
 } from "../../support/gradient_check.ts";
 import { PAD, TINY_SHAPE, tinyParameters } from "../../support/tiny_model.ts";
+import { TINY_SHAPES } from "../../support/tiny_shapes.ts";
 
 const SEQUENCES = [
   { prompt: [3, 4, 5], continuation: [6, 7, 0] },
@@ -24,24 +27,18 @@ const SEQUENCES = [
   { prompt: [5, 5], continuation: [4, 8, 3, 6, 0] },
 ];
 
-function tensorsOf(batch: ReturnType<typeof sequenceBatch>) {
-  return {
-    tokens: tf.tensor2d(batch.tokens, [batch.batch, batch.time], "int32"),
-    labels: tf.tensor2d(batch.labels, [batch.batch, batch.time], "int32"),
-    mask: tf.tensor2d(batch.continuationMask, [batch.batch, batch.time]),
-    lastIndex: tf.tensor1d(batch.lastIndex, "int32"),
-  };
-}
-
 /** Log-probabilities of the counted tokens of each sequence. */
-function countedLogProbabilities(sequences: typeof SEQUENCES, lengthMultiple = 1): number[][] {
+function countedLogProbabilities(
+  sequences: typeof SEQUENCES,
+  options: Partial<BatchOptions> = { lengthMultiple: 1 },
+): number[][] {
   return tf.tidy(() => {
-    const batch = sequenceBatch(sequences, { padId: PAD, lengthMultiple }),
-      { tokens, labels } = tensorsOf(batch);
-    const flat = tf.tensor1d(tinyParameters()), options = { temperature: 1, forbidden: [] };
-    const all = policyLogProbabilities(TINY_SHAPE, flat, { tokens, labels, ...options }).dataSync();
-    return sequences.map((_, row) => {
-      const places = Array.from({ length: batch.time }, (_, t) => row * batch.time + t);
+    const batch = sequenceBatch(sequences, { padId: PAD, ...options });
+    const { tokens, labels, segments } = batchTensors(batch), flat = tf.tensor1d(tinyParameters());
+    const asked = { tokens, labels, segments, temperature: 1, forbidden: [] };
+    const all = policyLogProbabilities(TINY_SHAPE, flat, asked).dataSync();
+    return sequences.map((sequence, i) => {
+      const places = Array.from({ length: lengthOf(sequence) }, (_, t) => batch.firstIndex[i] + t);
       return places.filter((place) => batch.continuationMask[place] === 1).map((place) => all[place]);
     });
   });
@@ -60,13 +57,25 @@ describe("the transformer", () => {
   /** Supervised loss of a small batch, and its gradient, as functions of the flat parameters. */
   const value = (point: Float32Array) =>
     tf.tidy(() => {
-      const { tokens, labels, mask } = tensorsOf(sequenceBatch(SEQUENCES, { padId: PAD }));
+      const { tokens, labels, mask } = batchTensors(sequenceBatch(SEQUENCES, { padId: PAD }));
       return loss(tf.tensor1d(point), tokens, labels, mask).dataSync()[0];
     });
-  const loss = (flat: tf.Tensor, tokens: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor) =>
+  const loss = (
+    flat: tf.Tensor,
+    tokens: tf.Tensor,
+    labels: tf.Tensor,
+    mask: tf.Tensor,
+    segments?: tf.Tensor,
+  ) =>
     supervisedLoss(
       tf.reshape(
-        policyLogProbabilities(TINY_SHAPE, flat, { tokens, labels, temperature: 0.8, forbidden: [PAD] }),
+        policyLogProbabilities(TINY_SHAPE, flat, {
+          tokens,
+          labels,
+          segments,
+          temperature: 0.8,
+          forbidden: [PAD],
+        }),
         [-1],
       ),
       tf.reshape(mask, [-1]),
@@ -75,7 +84,7 @@ describe("the transformer", () => {
   it("has the gradient that central differences give, tensor by tensor; a wrong one is rejected", () => {
     const point = tinyParameters();
     const gradient = tf.tidy(() => {
-      const { tokens, labels, mask } = tensorsOf(sequenceBatch(SEQUENCES, { padId: PAD }));
+      const { tokens, labels, mask } = batchTensors(sequenceBatch(SEQUENCES, { padId: PAD }));
       return tf.grad((flat: tf.Tensor) => loss(flat, tokens, labels, mask))(tf.tensor1d(point)).dataSync();
     });
     // Every third coordinate of small tensors, five of large ones.
@@ -102,23 +111,70 @@ describe("the transformer", () => {
     assert.ok(relativeError(turned, wanted) > TOLERANCE);
   });
 
-  it("has a reward whose gradient central differences give", () => {
+  it("has a reward whose gradient central differences give, with rows of its own or shared", () => {
+    for (const packed of [false, true]) checkReward(packed);
+  });
+
+  function checkReward(packed: boolean): void {
     const model = { ...TINY_SHAPE, head: "reward" as const }, point = tinyParameters(model);
     const total = (flat: tf.Tensor) => {
-      const { tokens, lastIndex } = tensorsOf(sequenceBatch(SEQUENCES, { padId: PAD }));
-      const weights = tf.tensor1d([1, -2, 0.5]);
-      return tf.sum(tf.mul(rewardScores(model, flat, { tokens, lastIndex }), weights));
+      const { tokens, segments, ends, slotIndex } = batchTensors(
+        sequenceBatch(SEQUENCES, { padId: PAD, packed }),
+      );
+      const scores = rewardScores(model, flat, { tokens, segments, ends, slotIndex });
+      return tf.sum(tf.mul(scores, tf.tensor1d([1, -2, 0.5])));
     };
     const coordinates = Array.from({ length: 45 }, (_, i) => point.length - 1 - i * 79);
     const gradient = tf.tidy(() => tf.grad(total)(tf.tensor1d(point)).dataSync());
     const read = (at: Float32Array) => tf.tidy(() => total(tf.tensor1d(at)).dataSync()[0]);
     assertGradient(coordinates.map((i) => gradient[i]), centralDifferences(read, point, coordinates));
+  }
+
+  it("gives sequences that share a row what they get in rows of their own, and gradients alike", () => {
+    const own = countedLogProbabilities(SEQUENCES),
+      shared = countedLogProbabilities(SEQUENCES, { packed: true });
+    shared.forEach((row, i) => assertNear(row, own[i], 2e-6));
+    const gradient = (packed: boolean) =>
+      tf.tidy(() => {
+        const batch = sequenceBatch(SEQUENCES, { padId: PAD, packed }),
+          { mask, ...tensors } = batchTensors(batch);
+        const { tokens, labels, segments } = tensors;
+        assert.equal(batch.batch, packed ? 1 : SEQUENCES.length);
+        return tf.grad((flat: tf.Tensor) => loss(flat, tokens, labels, mask, segments))(
+          tf.tensor1d(tinyParameters()),
+        ).dataSync();
+      });
+    assertNear(gradient(true), gradient(false), 2e-6);
+  });
+
+  it("reads rewards at the ends alone as from all states, for every architecture, row form and recomputation", () => {
+    for (const shape of Object.values(TINY_SHAPES)) {
+      const model = { ...shape, head: "reward" as const }, flat = tf.tensor1d(tinyParameters(model));
+      const rewards = (packed: boolean, recompute: boolean) =>
+        tf.tidy(() => {
+          const { tokens, segments, ends, slotIndex } = batchTensors(
+            sequenceBatch(SEQUENCES, { padId: PAD, packed }),
+          );
+          return rewardScores(model, flat, { tokens, segments, ends, slotIndex, recompute }).dataSync();
+        });
+      const wanted = tf.tidy(() => {
+        const batch = sequenceBatch(SEQUENCES, { padId: PAD }), { tokens } = batchTensors(batch);
+        const values = tokenValues(model, flat, { tokens }).dataSync();
+        return SEQUENCES.map((sequence, i) => values[batch.firstIndex[i] + lengthOf(sequence) - 1]);
+      });
+      for (const packed of [false, true]) {
+        for (const recompute of [false, true]) assertNear(rewards(packed, recompute), wanted, 2e-6);
+      }
+      flat.dispose();
+    }
   });
 
   it("gives the same with more padding on the right: it is causal", () => {
-    const tight = countedLogProbabilities(SEQUENCES, 1);
-    for (const multiple of [8, 32]) {
-      countedLogProbabilities(SEQUENCES, multiple).forEach((row, i) => assertNear(row, tight[i], 2e-6));
+    const tight = countedLogProbabilities(SEQUENCES);
+    for (const lengthMultiple of [8, 32]) {
+      countedLogProbabilities(SEQUENCES, { lengthMultiple }).forEach((row, i) =>
+        assertNear(row, tight[i], 2e-6)
+      );
     }
   });
 

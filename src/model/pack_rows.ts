@@ -1,0 +1,67 @@
+// Where the sequences of a batch stand: several short ones share a row, so that little of a batch is padding.
+
+export interface PackedRows {
+  rows: number;
+  time: number;
+  /** Sequences of a row at most. */
+  slots: number;
+  /** Of each sequence: its row, its place among the row's sequences, and the position of its first token. */
+  places: { row: number; slot: number; start: number }[];
+}
+
+export interface PackingOptions {
+  /** Length of a row at least. */
+  time?: number;
+  /** Rows at least. */
+  rows?: number;
+}
+
+/** From this length on a row holds one sequence: attention in tiles knows no others, and long sequences differ less in length. */
+export const PACKED_BELOW = 256;
+/** Sequences of a row at most: what is read at every sequence's end has so many places a row. */
+export const MOST_IN_ROW = 4;
+/** A row is as long as a multiple of this, and there are 2^k · (8 … 16) rows: few shapes, of which each costs a compilation. */
+const TIME_MULTIPLE = 32, ROW_STEPS = 8;
+
+/** Each sequence in the fullest row that still has room, longest first (best fit decreasing); in order among equal lengths. */
+export function packRows(
+  lengths: readonly number[],
+  { time: least = 1, rows = 0 }: PackingOptions = {},
+): PackedRows {
+  const time = TIME_MULTIPLE * Math.ceil(Math.max(least, ...lengths) / TIME_MULTIPLE);
+  const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a] || a - b);
+  const used: number[] = [], counts: number[] = [];
+  const places: PackedRows["places"] = [];
+  for (const i of order) {
+    let row = -1;
+    for (let candidate = 0; candidate < used.length; candidate++) {
+      const isOpen = used[candidate] + lengths[i] <= time && counts[candidate] < MOST_IN_ROW;
+      if (isOpen && (row < 0 || used[candidate] > used[row])) row = candidate;
+    }
+    if (row < 0) {
+      row = used.length;
+      used.push(0);
+      counts.push(0);
+    }
+    places[i] = { row, slot: counts[row]++, start: used[row] };
+    used[row] += lengths[i];
+  }
+  return { rows: roundedRows(Math.max(rows, used.length)), time, slots: MOST_IN_ROW, places };
+}
+
+/** Share of packed rows that tokens fill, about. */
+const FILLED = 0.9;
+
+/** About how many rows of which length so many sequences take: what `packRows` gives where `mean` says enough of their lengths. */
+export function packedSize(
+  sequences: number,
+  { longest, mean }: { longest: number; mean: number },
+): { rows: number; time: number } {
+  const time = TIME_MULTIPLE * Math.ceil(longest / TIME_MULTIPLE);
+  return { rows: roundedRows(Math.min(sequences, Math.ceil(sequences * mean / (FILLED * time)))), time };
+}
+
+function roundedRows(rows: number): number {
+  const step = Math.max(1, 2 ** Math.floor(Math.log2(rows)) / ROW_STEPS);
+  return Math.ceil(rows / step) * step;
+}

@@ -1,0 +1,71 @@
+// Packing: nothing overlaps or is cut, little is left empty, few shapes.
+import assert from "node:assert/strict";
+import { describe, it } from "@std/testing/bdd";
+import { keyFromSeed, uniforms } from "../../../src/base/random.ts";
+import { MOST_IN_ROW, packedSize, packRows } from "../../../src/model/pack_rows.ts";
+
+function randomLengths(seed: number, count: number, most: number): number[] {
+  return Array.from(uniforms(keyFromSeed(seed), count), (share) => 1 + Math.floor(share * most));
+}
+
+describe("packRows()", () => {
+  it("puts the longest first, each into the fullest row that has room: by hand", () => {
+    const { rows, time, places } = packRows([13, 18, 14, 19]);
+    assert.deepEqual([rows, time], [2, 32]);
+    assert.deepEqual(places, [
+      { row: 0, slot: 1, start: 19 },
+      { row: 1, slot: 0, start: 0 },
+      { row: 1, slot: 1, start: 18 },
+      { row: 0, slot: 0, start: 0 },
+    ]);
+  });
+
+  it("overlaps nothing and cuts nothing, whatever the lengths", () => {
+    for (let seed = 1; seed <= 30; seed++) {
+      const lengths = randomLengths(seed, 1 + seed * 3, 50),
+        { rows, time, slots, places } = packRows(lengths);
+      const taken = new Set<number>(), ends = new Set<number>();
+      places.forEach(({ row, slot, start }, i) => {
+        assert.ok(row < rows && slot < slots && start + lengths[i] <= time);
+        assert.ok(!ends.has(row * slots + slot));
+        ends.add(row * slots + slot);
+        for (let t = start; t < start + lengths[i]; t++) {
+          assert.ok(!taken.has(row * time + t));
+          taken.add(row * time + t);
+        }
+      });
+    }
+  });
+
+  it("fills rows of texts like the preset demo's to four fifths, where a row for each would be half empty", () => {
+    const lengths = randomLengths(1, 64, 22).map((length) => length + 14);
+    const { rows, time } = packRows(lengths), used = lengths.reduce((sum, length) => sum + length, 0);
+    assert.ok(used / (rows * time) > 0.8, `${used} of ${rows} x ${time}`);
+  });
+
+  it("comes in few shapes, never smaller than asked", () => {
+    const shapes = new Set(
+      Array.from(
+        { length: 200 },
+        (_, seed) => packRows(randomLengths(seed, 64, 22).map((length) => length + 14)).rows,
+      ),
+    );
+    assert.ok(shapes.size <= 5, Array.from(shapes).join(" "));
+    const { rows, time } = packRows([3, 3], { rows: 20, time: 33 });
+    assert.deepEqual([rows, time], [20, 64]);
+    assert.ok(packRows(Array.from({ length: 9 }, () => 1)).rows >= 9 / MOST_IN_ROW);
+  });
+});
+
+describe("packedSize()", () => {
+  it("knows from mean and longest what packing gives, to two of its steps", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const lengths = randomLengths(seed, 64, 30).map((length) => length + 8);
+      const { rows, time } = packRows(lengths), mean = lengths.reduce((sum, length) => sum + length, 0) / 64;
+      const planned = packedSize(64, { longest: Math.max(...lengths), mean });
+      assert.equal(planned.time, time);
+      assert.ok(Math.abs(planned.rows - rows) <= 4, `${planned.rows} for ${rows}`);
+    }
+    assert.equal(packedSize(5, { longest: 32, mean: 32 }).rows, 5);
+  });
+});
