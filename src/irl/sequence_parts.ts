@@ -7,7 +7,7 @@ import {
   sequenceBatch,
   type TokenSequence,
 } from "../model/sequence_batch.ts";
-import { PACKED_BELOW } from "../model/pack_rows.ts";
+import { LONGEST_PACKED } from "../model/pack_rows.ts";
 import type { BatchPart } from "./train_chunk.ts";
 
 /** A batch's arrays on the backend; see `SequenceBatch`. Whoever made them disposes them. */
@@ -62,7 +62,7 @@ export function sequenceParts(
   { size, ...options }: { size: number | null } & BatchOptions,
 ): SequencePart[] {
   const lengths = sequences.map(lengthOf), order = sequences.map((_, row) => row);
-  const isLong = Math.max(...lengths) >= PACKED_BELOW;
+  const isLong = Math.max(...lengths) > LONGEST_PACKED;
   if (size !== null && isLong) order.sort((a, b) => lengths[a] - lengths[b] || a - b);
   const step = size ?? sequences.length, parts: SequencePart[] = [];
   for (let start = 0; start < order.length; start += step) {

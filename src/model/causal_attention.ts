@@ -3,7 +3,6 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors.ts";
 import { fusedKernel } from "../math/fused_kernel.ts";
-import { PACKED_BELOW } from "./pack_rows.ts";
 import { hiding, tiledAttention } from "./tiled_attention.ts";
 import { type HeadTensors, plainAttention } from "./transformer_layer.ts";
 
@@ -11,7 +10,7 @@ import { type HeadTensors, plainAttention } from "./transformer_layer.ts";
  * From this length on tiles are faster (measured on the tier "native"), and their memory grows with the length alone. A kernel that
  * does it all in one pass, as on wasm, is faster than tiles for longer; its memory decides.
  */
-export const TILED_FROM = PACKED_BELOW, TILED_FROM_FUSED = 1024;
+export const TILED_FROM = 256, TILED_FROM_FUSED = 1024;
 /** Smaller blocks hide less for nothing, but a compiler works on each of them. */
 const BLOCK = 128, LONG_BLOCK = 256;
 

@@ -1,5 +1,5 @@
 // Batches of (prompt, continuation) token lists as arrays of few shapes: one sequence a row, padded on the right, or several short ones.
-import { PACKED_BELOW, type PackedRows, packRows } from "./pack_rows.ts";
+import { LONGEST_PACKED, type PackedRows, packRows } from "./pack_rows.ts";
 
 export interface TokenSequence {
   prompt: readonly number[];
@@ -56,7 +56,7 @@ export function lengthOf({ prompt, continuation }: TokenSequence): number {
 
 export function sequenceBatch(sequences: readonly TokenSequence[], options: BatchOptions): SequenceBatch {
   const lengths = sequences.map(lengthOf);
-  const isPacked = options.packed === true && Math.max(...lengths, options.time ?? 1) < PACKED_BELOW;
+  const isPacked = options.packed === true && Math.max(...lengths, options.time ?? 1) <= LONGEST_PACKED;
   const { rows: batch, time, slots, places } = isPacked
     ? packRows(lengths, options)
     : ownRows(lengths, options);

@@ -34,13 +34,13 @@ const bytesOf = (step: PlannedStep, input: RunConfigInput = {}) =>
 
 describe("stepSizes()", () => {
   it("lets short texts share rows, and trains a batch whole or in parts", () => {
-    // 64 texts of 25 tokens on average, nine tenths of rows of 64 filled.
+    // 64 texts of at most 50 tokens, four a row of twice that at most.
     const whole = sizesOf("sft", { supervised: { batchSize: 64 } }).trained[0];
-    assert.deepEqual([whole.rows, whole.time, whole.isCut], [28, 64, false]);
+    assert.deepEqual([whole.rows, whole.time, whole.isCut], [16, 128, false]);
     const cut = sizesOf("sft", { supervised: { batchSize: 64, microbatchSize: 8 } }).trained[0];
-    assert.deepEqual([cut.rows, cut.isCut], [4, true]);
+    assert.deepEqual([cut.rows, cut.isCut], [2, true]);
     const [pairs] = sizesOf("reward", { reward: { batchSize: 16, microbatchSize: 4 } }).trained;
-    assert.deepEqual([pairs.rows, pairs.time, pairs.isCut], [3, 96, true]);
+    assert.deepEqual([pairs.rows, pairs.time, pairs.isCut], [2, 160, true]);
   });
 
   it("gives long texts rows of their own, padded to eight tokens", () => {
@@ -95,7 +95,7 @@ describe("stepMemory()", () => {
       bytesOf("sft", { supervised: { batchSize: 512, microbatchSize: 16 } }) < bytesOf("sft", large) / 4,
     );
     assert.ok(bytesOf("sft", { ...large, model: { hiddenSize: 192 } }) > bytesOf("sft", large));
-    assert.ok(bytesOf("sft", { ...large, model: { vocabularySize: 20_000 } }) > 4 * bytesOf("sft", large));
+    assert.ok(bytesOf("sft", { ...large, model: { vocabularySize: 40_000 } }) > 4 * bytesOf("sft", large));
     assert.ok(bytesOf("policy", { policy: { optimiser: "ppo" } }) > bytesOf("policy"));
   });
 

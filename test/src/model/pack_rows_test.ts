@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { keyFromSeed, uniforms } from "../../../src/base/random.ts";
-import { MOST_IN_ROW, packedSize, packRows } from "../../../src/model/pack_rows.ts";
+import { LONGEST_PACKED, MOST_IN_ROW, packedSize, packRows } from "../../../src/model/pack_rows.ts";
 
 function randomLengths(seed: number, count: number, most: number): number[] {
   return Array.from(uniforms(keyFromSeed(seed), count), (share) => 1 + Math.floor(share * most));
@@ -10,12 +10,12 @@ function randomLengths(seed: number, count: number, most: number): number[] {
 
 describe("packRows()", () => {
   it("puts the longest first, each into the fullest row that has room: by hand", () => {
-    const { rows, time, places } = packRows([13, 18, 14, 19]);
-    assert.deepEqual([rows, time], [2, 32]);
+    const { rows, time, places } = packRows([30, 13, 20, 32]);
+    assert.deepEqual([rows, time], [2, 64]);
     assert.deepEqual(places, [
-      { row: 0, slot: 1, start: 19 },
+      { row: 0, slot: 1, start: 32 },
+      { row: 1, slot: 1, start: 20 },
       { row: 1, slot: 0, start: 0 },
-      { row: 1, slot: 1, start: 18 },
       { row: 0, slot: 0, start: 0 },
     ]);
   });
@@ -50,9 +50,10 @@ describe("packRows()", () => {
         (_, seed) => packRows(randomLengths(seed, 64, 22).map((length) => length + 14)).rows,
       ),
     );
-    assert.ok(shapes.size <= 5, Array.from(shapes).join(" "));
+    assert.ok(shapes.size <= 2, Array.from(shapes).join(" "));
     const { rows, time } = packRows([3, 3], { rows: 20, time: 33 });
-    assert.deepEqual([rows, time], [20, 64]);
+    assert.deepEqual([rows, time], [20, 96]);
+    assert.equal(packRows([LONGEST_PACKED]).time, LONGEST_PACKED);
     assert.ok(packRows(Array.from({ length: 9 }, () => 1)).rows >= 9 / MOST_IN_ROW);
   });
 });
@@ -66,6 +67,6 @@ describe("packedSize()", () => {
       assert.equal(planned.time, time);
       assert.ok(Math.abs(planned.rows - rows) <= 4, `${planned.rows} for ${rows}`);
     }
-    assert.equal(packedSize(5, { longest: 32, mean: 32 }).rows, 5);
+    assert.equal(packedSize(5, { longest: 224, mean: 224 }).rows, 5);
   });
 });
