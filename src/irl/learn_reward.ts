@@ -12,7 +12,8 @@ import { type RewardUnit, rewardUnit } from "../math/reward_unit.ts";
 import { rewardFromPolicy } from "../model/initial_parameters.ts";
 import type { ModelShape } from "../model/model_shape.ts";
 import { rewardScores } from "../model/reward_model.ts";
-import { sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import { lengthFacts, sharesRows } from "../model/pack_rows.ts";
+import { lengthOf, sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
 import { rewardScoring } from "./compiled_scores.ts";
 import { minibatches } from "./minibatches.ts";
 import { readDemonstrations, readGenerations, readModel, readTokenizer } from "./run_artifacts.ts";
@@ -180,7 +181,8 @@ async function trainOnPairs(
  */
 function pairTensors(pairs: readonly Pair[], tier: Tier, task: RewardTask) {
   const sequences = [...pairs.map((pair) => pair.demonstration), ...pairs.map((pair) => pair.generation)];
-  const batch = sequenceBatch(sequences, { padId: task.padId, packed: true }), made = batchTensors(batch);
+  const packed = sharesRows(lengthFacts(sequences.map(lengthOf)));
+  const batch = sequenceBatch(sequences, { padId: task.padId, packed }), made = batchTensors(batch);
   const offset = task.previous
     ? rewardScoring(tier, task.model)(task.previous, made)
     : tf.zeros([sequences.length]);

@@ -3,7 +3,7 @@
 import type { Tier } from "../compute/tier.ts";
 import { passingActivations } from "../model/model_cost.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import { LONGEST_PACKED } from "../model/pack_rows.ts";
+import { lengthFacts, sharesRows } from "../model/pack_rows.ts";
 import {
   type BatchOptions,
   lengthOf,
@@ -46,7 +46,8 @@ export function* scoringBatches(
     & { sequences: readonly TokenSequence[] }
     & Pick<BatchOptions, "padId" | "uncounted">,
 ): Generator<ScoringBatch> {
-  const time = longestSequence(sequences), size = scoringBatch(model, time), packed = time <= LONGEST_PACKED;
+  const time = longestSequence(sequences), size = scoringBatch(model, time);
+  const packed = sharesRows(lengthFacts(sequences.map(lengthOf)));
   let rows = packed ? 1 : size;
   for (let start = 0; start < sequences.length; start += size) {
     const scored = sequences.slice(start, start + size);

@@ -7,7 +7,7 @@ import {
   sequenceBatch,
   type TokenSequence,
 } from "../model/sequence_batch.ts";
-import { LONGEST_PACKED } from "../model/pack_rows.ts";
+import { lengthFacts, sharesRows } from "../model/pack_rows.ts";
 import type { BatchPart } from "./train_chunk.ts";
 
 /** A batch's arrays on the backend; see `SequenceBatch`. Whoever made them disposes them. */
@@ -53,29 +53,32 @@ export interface SequencePart {
   numCounted: number;
 }
 
-/**
- * `size` sequences at a time, all where it is null. Short ones share rows; where sequences are too long for that, those of like
- * length stand together.
- */
+/** `size` sequences at a time, all where it is null. They share rows, or those of like length stand together. */
 export function sequenceParts(
   sequences: readonly TokenSequence[],
   { size, ...options }: { size: number | null } & BatchOptions,
 ): SequencePart[] {
-  const lengths = sequences.map(lengthOf), order = sequences.map((_, row) => row);
-  const isLong = Math.max(...lengths) > LONGEST_PACKED;
-  if (size !== null && isLong) order.sort((a, b) => lengths[a] - lengths[b] || a - b);
-  const step = size ?? sequences.length, parts: SequencePart[] = [];
-  for (let start = 0; start < order.length; start += step) {
-    const rows = order.slice(start, start + step);
-    const batch = sequenceBatch(rows.map((row) => sequences[row]), { ...options, packed: !isLong });
-    parts.push({
-      rows,
-      batch,
-      tensors: batchTensors(batch),
-      numCounted: batch.continuationMask.reduce((sum, counts) => sum + counts, 0),
-    });
+  const facts = lengthFacts(sequences.map(lengthOf)), packed = sharesRows(facts);
+  const step = size ?? sequences.length, order = sequences.map((_, row) => row);
+  if (!packed && size !== null) {
+    order.sort((a, b) => lengthOf(sequences[a]) - lengthOf(sequences[b]) || a - b);
   }
-  return parts;
+  const parts = Array.from(
+    { length: Math.ceil(order.length / step) },
+    (_, part) => order.slice(part * step, (part + 1) * step),
+  );
+  const batchOf = (rows: readonly number[], least: Pick<BatchOptions, "time" | "rows"> = {}) =>
+    sequenceBatch(rows.map((row) => sequences[row]), { ...options, packed, ...least });
+  if (!packed) return parts.map((rows) => partOf(rows, batchOf(rows)));
+  // Whole parts have one shape.
+  const time = facts.longest;
+  const most = Math.max(...parts.map((rows) => batchOf(rows, { time }).batch));
+  return parts.map((rows) => partOf(rows, batchOf(rows, { time, rows: rows.length === step ? most : 1 })));
+}
+
+function partOf(rows: number[], batch: SequenceBatch): SequencePart {
+  const numCounted = batch.continuationMask.reduce((sum, counts) => sum + counts, 0);
+  return { rows, batch, tensors: batchTensors(batch), numCounted };
 }
 
 export function disposeParts(parts: readonly SequencePart[]): void {

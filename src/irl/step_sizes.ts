@@ -4,7 +4,7 @@ import type { Role, RunConfig } from "../../events/mod.ts";
 import { modelShape } from "../model/checkpoint.ts";
 import { adapterSize } from "../model/lora.ts";
 import { type ModelShape, numParameters } from "../model/model_shape.ts";
-import { LONGEST_PACKED, packedSize } from "../model/pack_rows.ts";
+import { packedSize, sharesRows } from "../model/pack_rows.ts";
 import type { PlanData, TextLengths } from "./plan_data.ts";
 import { scoringBatch } from "./scoring_batch.ts";
 import { loraConfig } from "./trained_model.ts";
@@ -211,7 +211,7 @@ interface Texts {
 /** Rows that so many texts take, and their length: short texts share rows. */
 function batchSize(texts: number, { prompt, continuation }: Texts): { rows: number; time: number } {
   const longest = prompt.longest + continuation.longest, mean = prompt.mean + continuation.mean;
-  return longest <= LONGEST_PACKED
+  return sharesRows({ longest, mean })
     ? packedSize(texts, { longest, mean })
     : { rows: texts, time: padded(longest) };
 }

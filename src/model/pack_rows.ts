@@ -18,6 +18,8 @@ export interface PackingOptions {
 
 /** Longer sequences have rows of their own: attention in tiles, which takes over here, knows no others in a row. */
 export const LONGEST_PACKED = 224;
+/** So have sequences that fill this share of their own rows: longer rows make attention dearer. */
+const FULL = 0.8;
 /** Sequences of a row at most: what is read at every sequence's end has so many places a row. */
 export const MOST_IN_ROW = 4;
 /**
@@ -25,6 +27,17 @@ export const MOST_IN_ROW = 4;
  * the longest sequence vary less in number than shorter ones: of 64 texts of the preset demo, 200 drawn batches all took 18 rows of 96.
  */
 const TIME_MULTIPLE = 32, ROW_STEPS = 8;
+
+/** Whether sequences of these lengths should share rows. */
+export function sharesRows({ longest, mean }: { longest: number; mean: number }): boolean {
+  return longest <= LONGEST_PACKED && mean < FULL * longest;
+}
+
+/** What `sharesRows` and `packedSize` take, of given lengths. */
+export function lengthFacts(lengths: readonly number[]): { longest: number; mean: number } {
+  const total = lengths.reduce((sum, length) => sum + length, 0);
+  return { longest: Math.max(...lengths), mean: total / lengths.length };
+}
 
 /** Each sequence in the fullest row that still has room, longest first (best fit decreasing); in order among equal lengths. */
 export function packRows(

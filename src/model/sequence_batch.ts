@@ -1,5 +1,5 @@
 // Batches of (prompt, continuation) token lists as arrays of few shapes: one sequence a row, padded on the right, or several short ones.
-import { LONGEST_PACKED, type PackedRows, packRows } from "./pack_rows.ts";
+import { type PackedRows, packRows } from "./pack_rows.ts";
 
 export interface TokenSequence {
   prompt: readonly number[];
@@ -32,11 +32,11 @@ export interface SequenceBatch {
 
 export interface BatchOptions {
   padId: number;
-  /** Rows hold several sequences where these are short; their lengths are then rounded up by `packRows`. @default false */
+  /** Rows hold several sequences, as `packRows` says; ask `sharesRows` whether they should. @default false */
   packed?: boolean;
   /** Lengths are rounded up to a multiple of this, so that few shapes occur. */
   lengthMultiple?: number;
-  /** Length of a row at least. */
+  /** Length of the longest sequence at least. */
   time?: number;
   /** Rows at least: what no sequence fills holds PAD and counts nowhere. */
   rows?: number;
@@ -56,7 +56,7 @@ export function lengthOf({ prompt, continuation }: TokenSequence): number {
 
 export function sequenceBatch(sequences: readonly TokenSequence[], options: BatchOptions): SequenceBatch {
   const lengths = sequences.map(lengthOf);
-  const isPacked = options.packed === true && Math.max(...lengths, options.time ?? 1) <= LONGEST_PACKED;
+  const isPacked = options.packed === true;
   const { rows: batch, time, slots, places } = isPacked
     ? packRows(lengths, options)
     : ownRows(lengths, options);

@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { keyFromSeed, uniforms } from "../../../src/base/random.ts";
-import { LONGEST_PACKED, MOST_IN_ROW, packedSize, packRows } from "../../../src/model/pack_rows.ts";
+import {
+  lengthFacts,
+  LONGEST_PACKED,
+  MOST_IN_ROW,
+  packedSize,
+  packRows,
+  sharesRows,
+} from "../../../src/model/pack_rows.ts";
 
 function randomLengths(seed: number, count: number, most: number): number[] {
   return Array.from(uniforms(keyFromSeed(seed), count), (share) => 1 + Math.floor(share * most));
@@ -55,6 +62,17 @@ describe("packRows()", () => {
     assert.deepEqual([rows, time], [20, 96]);
     assert.equal(packRows([LONGEST_PACKED]).time, LONGEST_PACKED);
     assert.ok(packRows(Array.from({ length: 9 }, () => 1)).rows >= 9 / MOST_IN_ROW);
+  });
+});
+
+describe("sharesRows()", () => {
+  it("leaves long sequences their own rows, and those that fill them", () => {
+    const asked = (lengths: number[]) => sharesRows(lengthFacts(lengths));
+    assert.deepEqual(lengthFacts([10, 20]), { longest: 20, mean: 15 });
+    assert.ok(asked([10, 20]));
+    assert.ok(!asked([18, 20]));
+    assert.ok(asked([10, LONGEST_PACKED]));
+    assert.ok(!asked([10, LONGEST_PACKED + 1]));
   });
 });
 

@@ -53,11 +53,4 @@ describe("sequenceBatch()", () => {
     assert.deepEqual(batch.slotIndex, Int32Array.of(0, 1, 0));
     assert.equal(batch.numTokens, 7);
   });
-
-  it("gives long sequences rows of their own though packing is asked for", () => {
-    const long = { prompt: [3], continuation: Array.from({ length: 299 }, () => 4) };
-    const batch = sequenceBatch([...SEQUENCES, long], { padId: 1, packed: true });
-    assert.equal(batch.segments, undefined);
-    assert.deepEqual([batch.batch, batch.time, batch.slots], [3, 304, 1]);
-  });
 });
