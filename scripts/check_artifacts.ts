@@ -96,6 +96,7 @@ async function partsOf(state: NamedArtifact, folder: string): Promise<NamedArtif
       field: `${state.field}.${part}`,
     }));
   } catch {
+    // What is no such list is a state of one artifact, which was read whole already.
     return [];
   }
 }

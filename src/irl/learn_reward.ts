@@ -12,13 +12,12 @@ import { type RewardUnit, rewardUnit } from "../math/reward_unit.ts";
 import { rewardFromPolicy } from "../model/initial_parameters.ts";
 import type { ModelShape } from "../model/model_shape.ts";
 import { rewardScores } from "../model/reward_model.ts";
-import { lengthFacts, sharesRows } from "../model/pack_rows.ts";
-import { lengthOf, sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import { firstEquals, ofEach, sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
 import { rewardScoring } from "./compiled_scores.ts";
 import { minibatches } from "./minibatches.ts";
 import { readDemonstrations, readGenerations, readModel, readTokenizer } from "./run_artifacts.ts";
 import { scoringBatches } from "./scoring_batch.ts";
-import { batchTensors, optional } from "./sequence_parts.ts";
+import { batchTensors, optional, type PartShape, partShape } from "./sequence_parts.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
 import {
   chunkPlace,
@@ -162,8 +161,9 @@ async function trainOnPairs(
   let totalLoss = 0, tokensTrained = 0;
   for (let step = command.fromStep; step < command.toStep; step++) {
     const pairs = Array.from(rows(step), (row) => task.training[row]);
-    const parts = partsOf(pairs, settings.microbatchSize ?? pairs.length)
-      .map((part) => pairTensors(part, ports.tier, task));
+    const cut = partsOf(pairs, settings.microbatchSize ?? pairs.length);
+    const shape = partShape(cut.map(sequencesOf));
+    const parts = cut.map((part) => pairTensors(part, ports.tier, { task, shape }));
     const loss = await trainer.update(
       step,
       parts.map(({ tensors, numPairs }) => ({ tensors, weight: numPairs / pairs.length })),
@@ -179,10 +179,13 @@ async function trainOnPairs(
  * What the loss takes of some pairs: tokens, the places of the last ones, the frozen rewards, and segments where there are any.
  * Demonstrations first, then generations.
  */
-function pairTensors(pairs: readonly Pair[], tier: Tier, task: RewardTask) {
-  const sequences = [...pairs.map((pair) => pair.demonstration), ...pairs.map((pair) => pair.generation)];
-  const packed = sharesRows(lengthFacts(sequences.map(lengthOf)));
-  const batch = sequenceBatch(sequences, { padId: task.padId, packed }), made = batchTensors(batch);
+function pairTensors(
+  pairs: readonly Pair[],
+  tier: Tier,
+  { task, shape }: { task: RewardTask; shape: PartShape },
+) {
+  const sequences = sequencesOf(pairs), batch = sequenceBatch(sequences, { padId: task.padId, ...shape });
+  const made = batchTensors(batch);
   const offset = task.previous
     ? rewardScoring(tier, task.model)(task.previous, made)
     : tf.zeros([sequences.length]);
@@ -193,6 +196,11 @@ function pairTensors(pairs: readonly Pair[], tier: Tier, task: RewardTask) {
     numTokens: batch.numTokens,
     numPairs: pairs.length,
   };
+}
+
+/** Demonstrations, then generations. */
+function sequencesOf(pairs: readonly Pair[]): TokenSequence[] {
+  return [...pairs.map((pair) => pair.demonstration), ...pairs.map((pair) => pair.generation)];
 }
 
 /** `size` items at a time. */
@@ -216,8 +224,7 @@ async function finishReward(
   const { model, trained, padId } = task;
   const score = (parameters: tf.Tensor, sequences: readonly TokenSequence[]) =>
     scoreSequences(sequences, { tier: ports.tier, model, parameters, padId });
-  const pairs = task.heldOut.slice(0, MEASURED_PAIRS);
-  const sequences = [...pairs.map((pair) => pair.demonstration), ...pairs.map((pair) => pair.generation)];
+  const pairs = task.heldOut.slice(0, MEASURED_PAIRS), sequences = sequencesOf(pairs);
   const now = await score(trainer.parameters(), sequences);
   const before = task.previous ? await score(task.previous, sequences) : new Float32Array(now.length);
   const gained = now.map((value, i) => value - before[i]);
@@ -244,18 +251,17 @@ export interface Scorer {
   padId: number;
 }
 
-/** r(x, y) of any number of sequences, in batches. */
+/** r(x, y) of any number of sequences, in batches; the same number for equal ones. */
 export async function scoreSequences(
   sequences: readonly TokenSequence[],
   { tier, model, parameters, padId }: Scorer,
 ): Promise<Float32Array> {
-  const scores = new Float32Array(sequences.length), score = rewardScoring(tier, model);
-  let done = 0;
-  for (const { sequences: scored, tensors } of scoringBatches(tier, model, { sequences, padId })) {
+  const first = firstEquals(sequences), score = rewardScoring(tier, model), scores: number[] = [];
+  const distinct = sequences.filter((_, i) => first[i] === i);
+  for (const { sequences: scored, tensors } of scoringBatches(tier, model, { sequences: distinct, padId })) {
     const result = score(parameters, tensors);
-    scores.set((await readVector(result)).subarray(0, scored.length), done);
+    scores.push(...(await readVector(result)).subarray(0, scored.length));
     result.dispose();
-    done += scored.length;
   }
-  return scores;
+  return Float32Array.from(ofEach(first, scores));
 }

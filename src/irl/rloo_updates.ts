@@ -53,8 +53,9 @@ async function updateOn(task: PolicyTask, trainer: Trainer, step: number): Promi
     );
     const advantages = scaledAdvantages(leaveOneOutAdvantages(credited, settings.samplesPerPrompt));
     const credit = (part: SequencePart) => {
-      own.push(spreadOver(part, sequences, advantages));
-      return own.slice(-1);
+      const credited = spreadOver(part, sequences, advantages);
+      own.push(credited);
+      return [credited];
     };
     await trainer.update(step, weightedParts(parts, credit));
     return {

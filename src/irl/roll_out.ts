@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { type RandomKey, splitKey } from "../base/random.ts";
 import { generate, type Generation } from "../model/generate.ts";
 import { contextLimit } from "../model/model_shape.ts";
-import type { TokenSequence } from "../model/sequence_batch.ts";
+import { firstEquals, type TokenSequence } from "../model/sequence_batch.ts";
 import { rewardScoring, sequenceSums, tokenScoring } from "./compiled_scores.ts";
 import type { PolicyTask } from "./policy_task.ts";
 import { type SequencePart, sequenceParts } from "./sequence_parts.ts";
@@ -77,16 +77,20 @@ export async function measureRollouts(
   task: PolicyTask,
   { sequences, generations, parts }: Rollouts,
 ): Promise<{ rewards: Float64Array; logRatios: Float64Array }> {
-  const rewards = new Float64Array(sequences.length), logRatios = new Float64Array(sequences.length);
+  const raw = new Float64Array(sequences.length), logReferences = new Float64Array(sequences.length);
   for (const part of parts) {
     const measured = await measurePart(task, part, sequences);
     part.rows.forEach((row, i) => {
-      const { logProbability } = generations[row];
-      rewards[row] = penalisedReward(task, measured.rewards[i], generations[row]);
-      logRatios[row] = logProbability - measured.logReferences[i];
+      raw[row] = measured.rewards[i];
+      logReferences[row] = measured.logReferences[i];
     });
   }
-  return { rewards, logRatios };
+  // Equal rollouts get equal numbers: an advantage must not be made of their last bits.
+  const first = firstEquals(sequences);
+  return {
+    rewards: Float64Array.from(first, (row) => penalisedReward(task, raw[row], generations[row])),
+    logRatios: Float64Array.from(first, (row) => generations[row].logProbability - logReferences[row]),
+  };
 }
 
 /** What a rollout's reward becomes where the text does not end by itself. */

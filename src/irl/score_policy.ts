@@ -1,5 +1,11 @@
 // Log-likelihood of given continuations under a policy, in batches. Used by evaluation and by `deno task score`.
-import { lengthOf, type SequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import {
+  firstEquals,
+  lengthOf,
+  ofEach,
+  type SequenceBatch,
+  type TokenSequence,
+} from "../model/sequence_batch.ts";
 import { sequenceSums, tokenScoring } from "./compiled_scores.ts";
 import type { Sampler } from "./sample_generations.ts";
 import { scoringBatches } from "./scoring_batch.ts";
@@ -19,7 +25,8 @@ export async function continuationLogProbabilities(
 ): Promise<SequenceLikelihood[]> {
   const out: SequenceLikelihood[] = [], { uncounted, forbidden = [] } = options;
   const score = tokenScoring(tier, model, { temperature: 1, forbidden });
-  const asked = { sequences, padId: tokenizer.padId, uncounted };
+  const first = firstEquals(sequences), distinct = sequences.filter((_, i) => first[i] === i);
+  const asked = { sequences: distinct, padId: tokenizer.padId, uncounted };
   for (const { sequences: scored, batch, tensors } of scoringBatches(tier, model, asked)) {
     const logs = score(parameters, tensors), totals = sequenceSums(await readVector(logs), batch, scored);
     logs.dispose();
@@ -27,7 +34,7 @@ export async function continuationLogProbabilities(
       out.push({ total: totals[i], numTokens: numCounted(batch, i, sequence) })
     );
   }
-  return out;
+  return ofEach(first, out);
 }
 
 function numCounted(

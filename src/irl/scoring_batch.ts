@@ -3,12 +3,12 @@
 import type { Tier } from "../compute/tier.ts";
 import { passingActivations } from "../model/model_cost.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import { lengthFacts, sharesRows } from "../model/pack_rows.ts";
 import {
   type BatchOptions,
   lengthOf,
   type SequenceBatch,
   sequenceBatch,
+  shouldShareRows,
   type TokenSequence,
 } from "../model/sequence_batch.ts";
 import { type BatchTensors, batchTensors, disposeTensors } from "./sequence_parts.ts";
@@ -37,7 +37,7 @@ export interface ScoringBatch {
 
 /**
  * Any number of sequences in batches, in order, whose tensors are freed when the next one is asked for. Where every shape costs a
- * compilation, the last batch is padded to the size of the others; no padding elsewhere.
+ * compilation, the last batch is padded to the size of the others.
  */
 export function* scoringBatches(
   { traced }: Pick<Tier, "traced">,
@@ -47,7 +47,7 @@ export function* scoringBatches(
     & Pick<BatchOptions, "padId" | "uncounted">,
 ): Generator<ScoringBatch> {
   const time = longestSequence(sequences), size = scoringBatch(model, time);
-  const packed = sharesRows(lengthFacts(sequences.map(lengthOf)));
+  const packed = shouldShareRows(sequences);
   let rows = packed ? 1 : size;
   for (let start = 0; start < sequences.length; start += size) {
     const scored = sequences.slice(start, start + size);

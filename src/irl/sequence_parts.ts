@@ -5,9 +5,10 @@ import {
   lengthOf,
   type SequenceBatch,
   sequenceBatch,
+  shouldShareRows,
   type TokenSequence,
 } from "../model/sequence_batch.ts";
-import { lengthFacts, sharesRows } from "../model/pack_rows.ts";
+import { lengthFacts, packRows } from "../model/pack_rows.ts";
 import type { BatchPart } from "./train_chunk.ts";
 
 /** A batch's arrays on the backend; see `SequenceBatch`. Whoever made them disposes them. */
@@ -58,7 +59,7 @@ export function sequenceParts(
   sequences: readonly TokenSequence[],
   { size, ...options }: { size: number | null } & BatchOptions,
 ): SequencePart[] {
-  const facts = lengthFacts(sequences.map(lengthOf)), packed = sharesRows(facts);
+  const packed = shouldShareRows(sequences);
   const step = size ?? sequences.length, order = sequences.map((_, row) => row);
   if (!packed && size !== null) {
     order.sort((a, b) => lengthOf(sequences[a]) - lengthOf(sequences[b]) || a - b);
@@ -67,13 +68,18 @@ export function sequenceParts(
     { length: Math.ceil(order.length / step) },
     (_, part) => order.slice(part * step, (part + 1) * step),
   );
-  const batchOf = (rows: readonly number[], least: Pick<BatchOptions, "time" | "rows"> = {}) =>
-    sequenceBatch(rows.map((row) => sequences[row]), { ...options, packed, ...least });
-  if (!packed) return parts.map((rows) => partOf(rows, batchOf(rows)));
-  // Whole parts have one shape.
-  const time = facts.longest;
-  const most = Math.max(...parts.map((rows) => batchOf(rows, { time }).batch));
-  return parts.map((rows) => partOf(rows, batchOf(rows, { time, rows: rows.length === step ? most : 1 })));
+  const texts = parts.map((rows) => rows.map((row) => sequences[row])), shape = partShape(texts);
+  return parts.map((rows, i) => partOf(rows, sequenceBatch(texts[i], { ...options, ...shape })));
+}
+
+/** What the parts of a batch have in common, so that whole ones have one shape. */
+export type PartShape = Pick<BatchOptions, "packed" | "time" | "rows">;
+
+export function partShape(parts: readonly (readonly TokenSequence[])[]): PartShape {
+  const packed = shouldShareRows(parts.flat());
+  if (!packed) return { packed };
+  const lengths = parts.map((part) => part.map(lengthOf)), time = lengthFacts(lengths.flat()).longest;
+  return { packed, time, rows: Math.max(...lengths.map((own) => packRows(own, { time }).rows)) };
 }
 
 function partOf(rows: number[], batch: SequenceBatch): SequencePart {

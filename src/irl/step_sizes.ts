@@ -4,8 +4,8 @@ import type { Role, RunConfig } from "../../events/mod.ts";
 import { modelShape } from "../model/checkpoint.ts";
 import { adapterSize } from "../model/lora.ts";
 import { type ModelShape, numParameters } from "../model/model_shape.ts";
-import { packedSize, sharesRows } from "../model/pack_rows.ts";
-import type { PlanData, TextLengths } from "./plan_data.ts";
+import { type LengthFacts, packedSize, sharesRows } from "../model/pack_rows.ts";
+import type { PlanData } from "./plan_data.ts";
 import { scoringBatch } from "./scoring_batch.ts";
 import { loraConfig } from "./trained_model.ts";
 
@@ -79,7 +79,7 @@ interface Context {
 
 function supervisedSizes({ config: { supervised, lora, model }, data, policy }: Context): StepSizes {
   const rows = partRows(supervised.batchSize, supervised.microbatchSize);
-  const size = batchSize(rows, { prompt: data.prompt, continuation: data.completion });
+  const size = batchSize(rows, demonstrations(data));
   // A fresh network is trained whole.
   const adapter = model.start === "fresh" ? null : lora;
   return {
@@ -123,9 +123,9 @@ function generateSizes(context: Context): StepSizes {
 
 function rewardSizes({ config: { reward, generation, lora }, data, reward: model }: Context): StepSizes {
   const pairs = partRows(reward.batchSize, reward.microbatchSize);
-  const continuation = generated(data, generation.maxNewTokens);
-  const size = batchSize(2 * pairs, { prompt: data.prompt, continuation }),
-    isResidual = reward.kind === "residual";
+  const own = demonstrations(data), drawn = generations(data, generation.maxNewTokens);
+  const texts = { longest: Math.max(own.longest, drawn.longest), mean: (own.mean + drawn.mean) / 2 };
+  const size = batchSize(2 * pairs, texts), isResidual = reward.kind === "residual";
   return {
     step: "reward",
     trained: [
@@ -137,7 +137,7 @@ function rewardSizes({ config: { reward, generation, lora }, data, reward: model
     ],
     scored: [
       ...(isResidual ? [{ model, ...size }] : []),
-      scoredSize(model, { prompt: data.prompt, continuation }),
+      scoredSize(model, texts),
     ],
     generated: [],
     frozen: isResidual ? [model] : [],
@@ -152,9 +152,7 @@ function policySizes(context: Context): StepSizes {
   const isBest = optimiser === "best-of-n" || optimiser === "raft";
   const batch = isBest ? promptsPerStep : isPpo ? Math.ceil(rollouts / ppo.minibatches) : rollouts;
   const rows = Math.min(microbatchSize, batch), isCut = rows < batch;
-  const { mean } = data.completion,
-    continuation = { longest: maxNewTokens, mean: Math.min(mean, maxNewTokens) };
-  const texts = { prompt: data.prompt, continuation };
+  const texts = generations(data, maxNewTokens);
   const scored = batchSize(Math.min(microbatchSize, rollouts), texts);
   return {
     step: "policy",
@@ -177,7 +175,7 @@ function policySizes(context: Context): StepSizes {
 function evaluateSizes(context: Context): StepSizes {
   const { config: { evaluation }, data, policy, reward } = context;
   const { batchSize: rows, maxNewTokens, samplesPerPrompt } = evaluation;
-  const texts = { prompt: data.prompt, continuation: generated(data, maxNewTokens) };
+  const texts = generations(data, Math.max(data.completion.longest, maxNewTokens));
   return {
     step: "evaluate",
     trained: [],
@@ -202,28 +200,23 @@ function generatedSize(
   };
 }
 
-/** Prompts and what stands behind them. */
-interface Texts {
-  prompt: TextLengths;
-  continuation: TextLengths;
+/** Rows that so many texts take, and their length: short texts may share rows. */
+function batchSize(texts: number, lengths: LengthFacts): { rows: number; time: number } {
+  return sharesRows(lengths) ? packedSize(texts, lengths) : { rows: texts, time: padded(lengths.longest) };
 }
 
-/** Rows that so many texts take, and their length: short texts share rows. */
-function batchSize(texts: number, { prompt, continuation }: Texts): { rows: number; time: number } {
-  const longest = prompt.longest + continuation.longest, mean = prompt.mean + continuation.mean;
-  return sharesRows({ longest, mean })
-    ? packedSize(texts, { longest, mean })
-    : { rows: texts, time: padded(longest) };
+function scoredSize(model: ModelShape, lengths: LengthFacts): BatchSize {
+  return { model, ...batchSize(scoringBatch(model, lengths.longest), lengths) };
 }
 
-function scoredSize(model: ModelShape, texts: Texts): BatchSize {
-  const longest = texts.prompt.longest + texts.continuation.longest;
-  return { model, ...batchSize(scoringBatch(model, longest), texts) };
+function demonstrations({ prompt, completion }: PlanData): LengthFacts {
+  return { longest: prompt.longest + completion.longest, mean: prompt.mean + completion.mean };
 }
 
-/** Demonstrations and generations together, which are as long on average. */
-function generated({ completion: { longest, mean } }: PlanData, maxNewTokens: number): TextLengths {
-  return { longest: Math.max(longest, maxNewTokens), mean };
+/** Nothing says that they end by themselves: all are taken to be as long as they may be. */
+function generations({ prompt }: PlanData, maxNewTokens: number): LengthFacts {
+  const longest = prompt.longest + maxNewTokens;
+  return { longest, mean: longest };
 }
 
 function partRows(batchSize: number, microbatchSize: number | null): number {

@@ -15,27 +15,32 @@ export const TILED_FROM = 256, TILED_FROM_FUSED = 1024;
 const BLOCK = 128, LONG_BLOCK = 256;
 
 /**
- * softmax(q kᵀ / √head) v where each token sees itself and what is before it in its own sequence. Padding must be on the right:
+ * softmax(q kᵀ / √head) v where each token sees itself and what is before it, in its own sequence. Padding must be on the right:
  * nothing before it sees it.
  *
  * @param heads queries [batch, heads, time, head]; keys and values [batch, keyValueHeads, time, head]
- * @param segments [batch, time], int32: which of its row's sequences a token belongs to. @default one sequence a row
+ * @param mask of rows that hold several sequences: what `apartOrLater` makes of them
  * @returns [batch, heads, time, head]
  */
-export function causalAttention(heads: HeadTensors, segments?: tf.Tensor): tf.Tensor {
+export function causalAttention(heads: HeadTensors, mask?: tf.Tensor): tf.Tensor {
   const time = heads.queries.shape[2] ?? 0;
-  if (segments !== undefined) return plainAttention(heads, apartOrLater(segments));
+  if (mask !== undefined) return plainAttention(heads, mask);
   return time < (fusedKernel("Attention") === undefined ? TILED_FROM : TILED_FROM_FUSED)
     ? plainAttention(heads, hiding(1, [0, time], [0, time]))
     : tiledAttention(heads, time < 2 * LONG_BLOCK ? BLOCK : LONG_BLOCK);
 }
 
-/** Added to scores, [batch, 1, time, time]: 0 where a token sees another, −1e9 or less elsewhere. */
-function apartOrLater(segments: tf.Tensor): tf.Tensor {
+/**
+ * Added to scores, [batch, 1, time, time]: 0 where a token sees another, −1e9 or less elsewhere. Throws ShapeError where rows are so
+ * long that attention would be in tiles.
+ *
+ * @param segments [batch, time], int32: which of its row's sequences a token belongs to
+ */
+export function apartOrLater(segments: tf.Tensor): tf.Tensor {
   const [batch, time = 0] = segments.shape, numbers = tf.cast(segments, "float32");
   if (time >= TILED_FROM) {
     throw new ShapeError(
-      `causalAttention(): rows of several sequences are shorter than ${TILED_FROM}, got ${time}`,
+      `apartOrLater(): rows of several sequences are shorter than ${TILED_FROM}, got ${time}`,
     );
   }
   const own = tf.reshape(numbers, [batch, 1, time, 1]), seen = tf.reshape(numbers, [batch, 1, 1, time]);

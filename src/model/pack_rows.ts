@@ -20,6 +20,8 @@ export interface PackingOptions {
 export const LONGEST_PACKED = 224;
 /** So have sequences that fill this share of their own rows: longer rows make attention dearer. */
 const FULL = 0.8;
+/** Share of packed rows that tokens fill, about. */
+const FILLED = 0.9;
 /** Sequences of a row at most: what is read at every sequence's end has so many places a row. */
 export const MOST_IN_ROW = 4;
 /**
@@ -28,15 +30,23 @@ export const MOST_IN_ROW = 4;
  */
 const TIME_MULTIPLE = 32, ROW_STEPS = 8;
 
-/** Whether sequences of these lengths should share rows. */
-export function sharesRows({ longest, mean }: { longest: number; mean: number }): boolean {
-  return longest <= LONGEST_PACKED && mean < FULL * longest;
+/** Lengths of a batch's sequences. */
+export interface LengthFacts {
+  longest: number;
+  mean: number;
 }
 
-/** What `sharesRows` and `packedSize` take, of given lengths. */
-export function lengthFacts(lengths: readonly number[]): { longest: number; mean: number } {
+/** Whether sequences of these lengths should share rows: own ones would be badly filled, and two of them fit into one. */
+export function sharesRows({ longest, mean }: LengthFacts): boolean {
+  const fitsTwice = 2 * mean <= FILLED * rowLength(longest);
+  return longest <= LONGEST_PACKED && mean < FULL * longest && fitsTwice;
+}
+
+/** Of no sequence both are 0. */
+export function lengthFacts(lengths: readonly number[]): LengthFacts {
   const total = lengths.reduce((sum, length) => sum + length, 0);
-  return { longest: Math.max(...lengths), mean: total / lengths.length };
+  const longest = lengths.reduce((most, length) => Math.max(most, length), 0);
+  return { longest, mean: total / Math.max(1, lengths.length) };
 }
 
 /** Each sequence in the fullest row that still has room, longest first (best fit decreasing); in order among equal lengths. */
@@ -65,13 +75,10 @@ export function packRows(
   return { rows: roundedRows(Math.max(rows, used.length)), time, slots: MOST_IN_ROW, places };
 }
 
-/** Share of packed rows that tokens fill, about. */
-const FILLED = 0.9;
-
 /** About how many rows of which length so many sequences take: what `packRows` gives where `mean` says enough of their lengths. */
 export function packedSize(
   sequences: number,
-  { longest, mean }: { longest: number; mean: number },
+  { longest, mean }: LengthFacts,
 ): { rows: number; time: number } {
   const time = rowLength(longest);
   const rows = Math.max(Math.ceil(sequences * mean / (FILLED * time)), Math.ceil(sequences / MOST_IN_ROW));

@@ -1,5 +1,5 @@
 // Batches of (prompt, continuation) token lists as arrays of few shapes: one sequence a row, padded on the right, or several short ones.
-import { type PackedRows, packRows } from "./pack_rows.ts";
+import { lengthFacts, type PackedRows, packRows, sharesRows } from "./pack_rows.ts";
 
 export interface TokenSequence {
   prompt: readonly number[];
@@ -54,8 +54,35 @@ export function lengthOf({ prompt, continuation }: TokenSequence): number {
   return prompt.length + continuation.length;
 }
 
+/** Whether sequences should share rows; see `sharesRows`. */
+export function shouldShareRows(sequences: readonly TokenSequence[]): boolean {
+  return sharesRows(lengthFacts(sequences.map(lengthOf)));
+}
+
+/**
+ * Of each sequence, the index of the first one that equals it. What is computed for two equal ones differs in the last bits where they
+ * stand at different places: take it from the first.
+ */
+export function firstEquals(sequences: readonly TokenSequence[]): number[] {
+  const seen = new Map<string, number>();
+  return sequences.map(({ prompt, continuation }, i) => {
+    const key = `${prompt}|${continuation}`, first = seen.get(key) ?? i;
+    seen.set(key, first);
+    return first;
+  });
+}
+
+/** Values of all sequences, from those of the sequences that equal no earlier one, in order. */
+export function ofEach<Value>(first: readonly number[], values: readonly Value[]): Value[] {
+  const place = new Map<number, number>();
+  first.forEach((index, i) => index === i && place.set(i, place.size));
+  return first.map((index) => values[place.get(index) ?? 0]);
+}
+
+/** Throws RangeError where a sequence has no token. */
 export function sequenceBatch(sequences: readonly TokenSequence[], options: BatchOptions): SequenceBatch {
-  const lengths = sequences.map(lengthOf);
+  const lengths = sequences.map(lengthOf), empty = lengths.indexOf(0);
+  if (empty >= 0) throw new RangeError(`sequenceBatch: sequence ${empty} has no token`);
   const isPacked = options.packed === true;
   const { rows: batch, time, slots, places } = isPacked
     ? packRows(lengths, options)

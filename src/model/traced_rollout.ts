@@ -1,5 +1,5 @@
 // The function that samples as one program. The prompts run once, then a loop draws a token of every row and feeds it back, until few
-// texts go on; these are ended by a second loop, a few rows at a time, for most of the first would idle.
+// texts go on or its slots are full; a second loop ends the others, a few rows at a time, for most rows of the first would idle.
 // Prompts are padded on the right; a row's own tokens stand behind the padding, which is out of sight.
 import * as tf from "@tensorflow/tfjs-core";
 import type { TracedOperations } from "../compute/tier.ts";
@@ -107,11 +107,11 @@ function endFew(
     [step, wasOver, ...before.slice(1), ...caches, limit, rowsOf(lengths), columnsOf(draws), ...shared],
     { program: { ...program, rows: program.few }, traced, numCaches },
   );
-  const [written, ...kept] = before.map((old, i) => tf.where(wasOver, old, after[i])).reverse();
+  const [ended, end, total, written] = before.map((old, i) => tf.where(wasOver, old, after[i]));
   return [
     step,
     putRows(isOver, at, tf.onesLike(wasOver)),
-    ...kept.reverse().map((some, i) => putRows(drawn[i], at, some)),
+    ...[ended, end, total].map((some, i) => putRows(drawn[i], at, some)),
     tf.transpose(putRows(tf.transpose(tokens), at, tf.transpose(written))),
     ...others,
   ];

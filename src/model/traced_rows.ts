@@ -1,4 +1,4 @@
-// When most texts of a compiled rollout have ended, the others go on without them: how many at a time, which rows, putting them back.
+// Texts of a compiled rollout that go on after the first loop are ended a few rows at a time: how many, which rows, putting them back.
 import * as tf from "@tensorflow/tfjs-core";
 import { computesOnNvidia } from "../compute/native_gpu.ts";
 import type { TierDescription } from "../compute/tier.ts";
@@ -12,8 +12,8 @@ import { type ModelShape, numParameters } from "./model_shape.ts";
 const LEAST_WORK = 1e9;
 
 /**
- * Rows of the second loop, and of its start: no more texts than these go on. 0: there is no second loop. On a GPU, not measured, a step
- * should take about as long for a few rows as for all.
+ * Rows of the second loop; the first one ends when no more texts than these go on, or after `numEarlySteps`. 0: there is no second loop.
+ * On a GPU, not measured, a step should take about as long for a few rows as for all.
  */
 export function numFewRows(
   tier: TierDescription,
@@ -27,8 +27,8 @@ export function numFewRows(
 const EARLY_MULTIPLE = 8;
 
 /**
- * Tokens of a row in the first loop at most. About half of them, because attention then reads half the slots, where the caches are what
- * a step mostly reads (at 24 of 56 tokens 16 % of the demo's texts go on; at 16 most do, and groups cost more than the shorter cache
+ * Tokens of a row in the first loop at most: half of them, rounded down to a multiple of 8, because attention then reads half the slots,
+ * where the caches are what a step mostly reads (at 24 of 56 tokens 16 % of the demo's texts go on; at 16 most do, and groups cost more than the shorter cache
  * saves); all where that is the parameters, which every group of rows behind it would read again.
  */
 export function numEarlySteps(

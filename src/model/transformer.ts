@@ -3,7 +3,7 @@
 // positions.
 import * as tf from "@tensorflow/tfjs-core";
 import { checkShapes } from "../base/shapes.ts";
-import { atEnds, causalAttention, endAttention } from "./causal_attention.ts";
+import { apartOrLater, atEnds, causalAttention, endAttention } from "./causal_attention.ts";
 import { extendedCache } from "./extended_cache.ts";
 import { gptNeoXLayer, gptNeoXNorm } from "./gpt_neox.ts";
 import { llamaLayer } from "./llama.ts";
@@ -94,7 +94,8 @@ export function sequenceStates(
   return transformerLayers(model, parameters, {
     tokens,
     rotary: rotaryTables(model, tokens.shape[1] ?? 0),
-    attend: (_, heads) => causalAttention(heads, segments),
+    mask: segments && apartOrLater(segments),
+    attend: (_, heads, mask) => causalAttention(heads, mask),
     recompute,
   });
 }
@@ -116,8 +117,9 @@ export function endStates(
     tokens,
     rotary: rotaryTables(model, time),
     recompute,
-    attend: (layer, heads) =>
-      layer < last ? causalAttention(heads, segments) : endAttention(heads, { ends, segments }),
+    mask: segments && apartOrLater(segments),
+    attend: (layer, heads, mask) =>
+      layer < last ? causalAttention(heads, mask) : endAttention(heads, { ends, segments }),
     pickLast: (x) =>
       tf.reshape(tf.matMul(atEnds(ends, time), tf.reshape(x, [batch, time, -1])), [
         batch * slots,
@@ -126,7 +128,7 @@ export function endStates(
   });
 }
 
-export interface TransformerInput extends Pick<LayerInput, "rotary" | "attend"> {
+export interface TransformerInput extends Pick<LayerInput, "rotary" | "attend" | "mask"> {
   /** [batch, time], int32 */
   tokens: tf.Tensor;
   /** Whether gradients run the layers again; `attend` must then be pure. @default false */
@@ -139,7 +141,7 @@ export interface TransformerInput extends Pick<LayerInput, "rotary" | "attend"> 
 export function transformerLayers(
   model: ModelShape,
   parameters: NamedParameters,
-  { tokens, rotary, attend, recompute = false, pickLast }: TransformerInput,
+  { tokens, rotary, attend, mask, recompute = false, pickLast }: TransformerInput,
 ): tf.Tensor {
   checkShapes("hiddenStates()", { tokens: ["batch", "time"] }, { tokens });
   const [batch, time] = tokens.shape;
@@ -147,7 +149,7 @@ export function transformerLayers(
   let x: tf.Tensor = tf.gather(parameters[embeddingName(model)], tf.reshape(tokens, [-1]));
   for (let layer = 0; layer < model.numLayers; layer++) {
     const pick = layer === model.numLayers - 1 ? pickLast : undefined;
-    const input = { layer, x, batch, time, rotary, attend, pick };
+    const input = { layer, x, batch, time, rotary, attend, mask, pick };
     x = recompute
       ? recomputedLayer(parameters, input, (named, again) => layerOf(model, named, again))
       : layerOf(model, parameters, input);
@@ -164,14 +166,14 @@ function recomputedLayer(
   run: (parameters: NamedParameters, input: LayerInput) => tf.Tensor,
 ): tf.Tensor {
   const names = Object.keys(parameters).filter((name) => name.includes(`.layers.${input.layer}.`));
-  const { cosines, sines, halfTurn } = input.rotary;
+  const { rotary: { cosines, sines, halfTurn }, mask } = input;
   return recomputed({
-    run([x, ...weights], [cosines, sines, halfTurn]) {
+    run([x, ...weights], [cosines, sines, halfTurn, mask]) {
       const own = Object.fromEntries(names.map((name, i) => [name, weights[i]]));
-      return run(own, { ...input, x, rotary: { ...input.rotary, cosines, sines, halfTurn } });
+      return run(own, { ...input, x, mask, rotary: { ...input.rotary, cosines, sines, halfTurn } });
     },
     inputs: [input.x, ...names.map((name) => parameters[name])],
-    constants: [cosines, sines, halfTurn],
+    constants: [cosines, sines, halfTurn, ...(mask === undefined ? [] : [mask])],
   });
 }
 

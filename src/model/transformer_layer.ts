@@ -27,8 +27,10 @@ export interface LayerInput {
   time: number;
   /** Cosines and sines broadcast over [batch, heads, time, head]. */
   rotary: RotaryTables;
-  /** What the heads of a layer read for each query: [batch, heads, time, head]. Called once a layer. */
-  attend(layer: number, heads: HeadTensors): tf.Tensor;
+  /** What the heads of a layer read for each query: [batch, heads, time, head]. Called once a layer, with `mask`. */
+  attend(layer: number, heads: HeadTensors, mask?: tf.Tensor): tf.Tensor;
+  /** Made once for all layers. */
+  mask?: tf.Tensor;
   /**
    * The rows of `x` that `attend` reads for, where these are not all: a last layer's, behind which nobody asks for the others.
    * [batch · time, n] → [batch · picked, n]
@@ -67,7 +69,7 @@ export function attendJoined(model: ModelShape, joined: tf.Tensor, input: LayerI
     size: headSize,
     rotated: numRotated(headSize, model.rotaryShare),
   });
-  return sideBySide(model, attend(layer, { queries, keys, values }));
+  return sideBySide(model, attend(layer, { queries, keys, values }, input.mask));
 }
 
 /** The same from heads that are apart already, not yet rotated. */
@@ -76,9 +78,9 @@ export function attendSplit(
   { queries, keys, values }: HeadTensors,
   input: LayerInput,
 ): tf.Tensor {
-  const { layer, rotary, attend } = input;
+  const { layer, rotary, attend, mask } = input;
   const turned = (x: tf.Tensor) => rotate(x, rotary.cosines, rotary.sines, rotary.halfTurn);
-  return sideBySide(model, attend(layer, { queries: turned(queries), keys: turned(keys), values }));
+  return sideBySide(model, attend(layer, { queries: turned(queries), keys: turned(keys), values }, mask));
 }
 
 /** [batch, heads, time, head] → [batch · time, heads · head] */

@@ -4,7 +4,7 @@ import { type ModelShape, SCORE_NAME } from "./model_shape.ts";
 import { namedParameters, sequenceStates, type SequenceTokens } from "./transformer.ts";
 
 /**
- * The score of what each position has read: at the last token the same number as `rewardScores`.
+ * The score of what each position has read: at the last token what `rewardScores` gives, up to rounding.
  *
  * @param flat [parameters] of a shape with head "reward"
  * @returns [batch, time]; position t is the value of what stands before token t + 1; meaningless at padding

@@ -10,7 +10,7 @@ export interface PolicyDecline {
   /** Mean of r − β KL over the first and the last fifth of the step. */
   first: number;
   last: number;
-  /** Probability that values in a random order fall so steadily. */
+  /** Probability that these values in a random order fall so steadily; a slow drift is steadier than that by itself. */
   chance: number;
 }
 
@@ -37,9 +37,11 @@ export function policyDeclines(run: RunProjection): PolicyDecline[] {
 export function declineText({ iteration, klCoefficient, first, last, chance }: PolicyDecline): string {
   return `Iteration ${iteration}: the policy step lowered its own objective, reward - ${klCoefficient} KL, from ${
     first.toFixed(3)
-  } in its first fifth to ${last.toFixed(3)} in its last. By chance it falls so steadily in ${
+  } in its first fifth to ${
+    last.toFixed(3)
+  } in its last. Were its chunks in random order, it would fall so steadily in ${
     chance < 0.0001 ? "less than 0.01" : (100 * chance).toFixed(2)
-  } % of steps; a smaller policy.learningRate may help`;
+  } % of cases; a smaller policy.learningRate may help`;
 }
 
 /** Undefined where the values do not fall, or not more steadily than noise does. Fewer than five never tell. */

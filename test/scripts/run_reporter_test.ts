@@ -97,7 +97,7 @@ describe("createRunReporter()", () => {
     assert.deepEqual(warnings.map((line) => /Iteration \d/.exec(line)?.[0]), ["Iteration 1", "Iteration 2"]);
     assert.match(
       warnings[0],
-      /reward - 0\.3 KL, from -0\.180 in its first fifth to -0\.330 in its last\. By chance/,
+      /reward - 0\.3 KL, from -0\.180 in its first fifth to -0\.330 in its last\. Were/,
     );
     const place = lines.indexOf(warnings[0]);
     assert.match(lines[place - 1], /PolicyOptimised +iteration 1, steps 16-18 of 18/);

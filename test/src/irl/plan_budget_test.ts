@@ -40,7 +40,7 @@ describe("stepSizes()", () => {
     const cut = sizesOf("sft", { supervised: { batchSize: 64, microbatchSize: 8 } }).trained[0];
     assert.deepEqual([cut.rows, cut.isCut], [2, true]);
     const [pairs] = sizesOf("reward", { reward: { batchSize: 16, microbatchSize: 4 } }).trained;
-    assert.deepEqual([pairs.rows, pairs.time, pairs.isCut], [2, 160, true]);
+    assert.deepEqual([pairs.rows, pairs.time, pairs.isCut], [3, 160, true]);
   });
 
   it("gives long texts rows of their own, padded to eight tokens", () => {

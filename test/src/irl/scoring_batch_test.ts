@@ -1,7 +1,9 @@
 // How many sequences are scored together.
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { longestSequence, scoringBatch } from "../../../src/irl/scoring_batch.ts";
+import { longestSequence, scoringBatch, scoringBatches } from "../../../src/irl/scoring_batch.ts";
+import { useCpuTier } from "../../support/cpu_tier.ts";
+import * as tf from "@tensorflow/tfjs-core";
 import { TINY_SHAPE } from "../../support/tiny_model.ts";
 
 describe("scoringBatch()", () => {
@@ -22,5 +24,44 @@ describe("longestSequence()", () => {
       3,
     );
     assert.equal(longestSequence([]), 1);
+  });
+});
+
+describe("scoringBatches()", () => {
+  const cpu = useCpuTier();
+  const SEQUENCES = Array.from({ length: 300 }, (_, i) => ({
+    prompt: [3 + i % 5],
+    continuation: Array.from({ length: 1 + i * 7 % 23 }, () => 4),
+  }));
+  const all = (isTraced: boolean) => {
+    // Only asked whether it is there.
+    const traced = isTraced ? { loop: () => [], writeSlice: (target: tf.Tensor) => target } : undefined;
+    return scoringBatches({ traced }, TINY_SHAPE, { sequences: SEQUENCES, padId: 1 });
+  };
+
+  it("gives all sequences in order, each at its place, in one shape where shapes are compiled", () => {
+    for (const isTraced of [false, true]) {
+      const seen: typeof SEQUENCES = [], shapes = new Set<string>();
+      for (const { sequences, batch } of all(isTraced)) {
+        sequences.forEach((sequence, i) => {
+          const first = batch.firstIndex[i], text = [...sequence.prompt, ...sequence.continuation];
+          assert.deepEqual(Array.from(batch.tokens.subarray(first, first + text.length)), text);
+          assert.equal(batch.ends[batch.slotIndex[i]], first % batch.time + text.length - 1);
+          seen.push({ prompt: [...sequence.prompt], continuation: [...sequence.continuation] });
+        });
+        shapes.add(`${batch.batch} ${batch.time} ${batch.slotIndex.length}`);
+      }
+      assert.deepEqual(seen, SEQUENCES);
+      assert.equal(shapes.size, isTraced ? 1 : 2);
+    }
+  });
+
+  it("frees the tensors of a batch with the next one, and where the reader stops", () => {
+    assert.ok(cpu.tier);
+    const before = tf.memory().numTensors;
+    for (const { sequences } of all(false)) if (sequences.length > 0) break;
+    assert.equal(tf.memory().numTensors, before);
+    for (const { sequences } of all(true)) assert.ok(sequences.length > 0);
+    assert.equal(tf.memory().numTensors, before);
   });
 });

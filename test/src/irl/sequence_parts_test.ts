@@ -35,6 +35,11 @@ describe("sequenceParts()", () => {
     assert.equal(parts.reduce((sum, { numCounted }) => sum + numCounted, 0), counted);
   });
 
+  it("gives parts of unlike sequences one shape too", () => {
+    const sequences = [40, 40, 40, 40, 2, 2, 2, 2].map(sequenceOf);
+    assert.deepEqual(partsOf(sequences, 4).map(({ shape }) => shape), [[2, 96], [2, 96]]);
+  });
+
   it("puts long sequences of like length together, each in a row of its own", () => {
     const parts = partsOf([sequenceOf(300), sequenceOf(40), sequenceOf(290), sequenceOf(33)], 2);
     assert.deepEqual(parts.map(({ rows }) => rows), [[3, 1], [2, 0]]);

@@ -71,8 +71,12 @@ describe("sharesRows()", () => {
     assert.deepEqual(lengthFacts([10, 20]), { longest: 20, mean: 15 });
     assert.ok(asked([10, 20]));
     assert.ok(!asked([18, 20]));
-    assert.ok(asked([10, LONGEST_PACKED]));
-    assert.ok(!asked([10, LONGEST_PACKED + 1]));
+    assert.ok(asked([10, 10, LONGEST_PACKED]));
+    assert.ok(!asked([10, 10, LONGEST_PACKED + 1]));
+    // Two of 120 tokens do not fit into the longest row there is.
+    assert.ok(!asked([...Array.from({ length: 63 }, () => 120), 200]));
+    assert.deepEqual(lengthFacts(Array.from({ length: 300_000 }, () => 3)), { longest: 3, mean: 3 });
+    assert.deepEqual(lengthFacts([]), { longest: 0, mean: 0 });
   });
 });
 

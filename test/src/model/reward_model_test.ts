@@ -55,6 +55,18 @@ describe("rewardScores()", () => {
   });
 });
 
+describe("scoreSequences()", () => {
+  const cpu = useCpuTier();
+
+  it("gives equal sequences the same number wherever they stand: a tie stays one", async () => {
+    const [first, second, third] = SEQUENCES,
+      many = [first, second, first, third, second, first, third, first];
+    const got = await scores(cpu.tier, tinyParameters(REWARD), many);
+    many.forEach((sequence, i) => assert.equal(got[i], got[many.indexOf(sequence)]));
+    assert.equal(new Set(got).size, 3);
+  });
+});
+
 describe("normalisedReward()", () => {
   const cpu = useCpuTier();
 

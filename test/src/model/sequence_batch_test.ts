@@ -1,7 +1,7 @@
 // Padding, labels and masks by hand.
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { sequenceBatch } from "../../../src/model/sequence_batch.ts";
+import { firstEquals, ofEach, sequenceBatch } from "../../../src/model/sequence_batch.ts";
 
 const SEQUENCES = [{ prompt: [5, 6], continuation: [7, 2, 0] }, { prompt: [8], continuation: [0] }];
 
@@ -52,5 +52,19 @@ describe("sequenceBatch()", () => {
     assert.deepEqual(batch.ends, Int32Array.of(4, 6, -1, -1));
     assert.deepEqual(batch.slotIndex, Int32Array.of(0, 1, 0));
     assert.equal(batch.numTokens, 7);
+  });
+
+  it("refuses a sequence without a token by its number", () => {
+    const sequences = [...SEQUENCES, { prompt: [], continuation: [] }];
+    assert.throws(() => sequenceBatch(sequences, { padId: 1 }), /sequence 2 has no token/);
+  });
+});
+
+describe("firstEquals()", () => {
+  it("names the first sequence with the same prompt and continuation, and ofEach() copies its value", () => {
+    const sequences = [...SEQUENCES, SEQUENCES[0], { prompt: [5], continuation: [6, 7, 2, 0] }, SEQUENCES[1]];
+    const first = firstEquals(sequences);
+    assert.deepEqual(first, [0, 1, 0, 3, 1]);
+    assert.deepEqual(ofEach(first, ["a", "b", "c"]), ["a", "b", "a", "c", "b"]);
   });
 });

@@ -8,7 +8,7 @@ import { parameterLayout } from "../../../src/model/model_shape.ts";
 import { policyLogProbabilities } from "../../../src/model/policy_model.ts";
 import { rewardScores } from "../../../src/model/reward_model.ts";
 import { tokenValues } from "../../../src/model/value_model.ts";
-import { batchTensors } from "../../../src/irl/sequence_parts.ts";
+import { batchTensors, disposeTensors } from "../../../src/irl/sequence_parts.ts";
 import { type BatchOptions, lengthOf, sequenceBatch } from "../../../src/model/sequence_batch.ts";
 import { supervisedLoss } from "../../../src/math/supervised_loss.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
@@ -112,22 +112,25 @@ describe("the transformer", () => {
   });
 
   it("has a reward whose gradient central differences give, with rows of its own or shared", () => {
-    for (const packed of [false, true]) checkReward(packed);
+    for (const packed of [false, true]) {
+      for (const recompute of [false, true]) checkReward(packed, recompute);
+    }
   });
 
-  function checkReward(packed: boolean): void {
+  function checkReward(packed: boolean, recompute: boolean): void {
     const model = { ...TINY_SHAPE, head: "reward" as const }, point = tinyParameters(model);
+    const { tokens, segments, ends, slotIndex, ...others } = batchTensors(
+      sequenceBatch(SEQUENCES, { padId: PAD, packed }),
+    );
     const total = (flat: tf.Tensor) => {
-      const { tokens, segments, ends, slotIndex } = batchTensors(
-        sequenceBatch(SEQUENCES, { padId: PAD, packed }),
-      );
-      const scores = rewardScores(model, flat, { tokens, segments, ends, slotIndex });
+      const scores = rewardScores(model, flat, { tokens, segments, ends, slotIndex, recompute });
       return tf.sum(tf.mul(scores, tf.tensor1d([1, -2, 0.5])));
     };
     const coordinates = Array.from({ length: 45 }, (_, i) => point.length - 1 - i * 79);
     const gradient = tf.tidy(() => tf.grad(total)(tf.tensor1d(point)).dataSync());
     const read = (at: Float32Array) => tf.tidy(() => total(tf.tensor1d(at)).dataSync()[0]);
     assertGradient(coordinates.map((i) => gradient[i]), centralDifferences(read, point, coordinates));
+    disposeTensors({ tokens, segments, ends, slotIndex, ...others });
   }
 
   it("gives sequences that share a row what they get in rows of their own, and gradients alike", () => {
@@ -145,6 +148,22 @@ describe("the transformer", () => {
         ).dataSync();
       });
     assertNear(gradient(true), gradient(false), 2e-6);
+  });
+
+  it("keeps rows apart: thirteen sequences in six rows and more get what they get in rows of their own", () => {
+    const many = Array.from({ length: 13 }, (_, i) => SEQUENCES[(i * i + i) % 3]);
+    const own = countedLogProbabilities(many),
+      shared = countedLogProbabilities(many, { packed: true, rows: 6 });
+    shared.forEach((row, i) => assertNear(row, own[i], 2e-6));
+    const model = { ...TINY_SHAPE, head: "reward" as const };
+    const rewards = (options: Partial<BatchOptions>) =>
+      tf.tidy(() => {
+        const batch = sequenceBatch(many, { padId: PAD, ...options });
+        const { tokens, segments, ends, slotIndex } = batchTensors(batch);
+        const flat = tf.tensor1d(tinyParameters(model));
+        return rewardScores(model, flat, { tokens, segments, ends, slotIndex }).dataSync();
+      });
+    assertNear(rewards({ packed: true, rows: 6 }), rewards({}), 2e-6);
   });
 
   it("reads rewards at the ends alone as from all states, for every architecture, row form and recomputation", () => {
