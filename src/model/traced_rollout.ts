@@ -3,6 +3,7 @@
 // Prompts are padded on the right; a row's own tokens stand behind the padding, which is out of sight.
 import * as tf from "@tensorflow/tfjs-core";
 import type { TracedOperations } from "../compute/tier.ts";
+import { causalAttention } from "./causal_attention.ts";
 import { type ModelShape, parameterLayout } from "./model_shape.ts";
 import { allowedLogits } from "./policy_model.ts";
 import { rotaryTables } from "./rotary.ts";
@@ -10,7 +11,8 @@ import { oneTokenAttention } from "./traced_attention.ts";
 import { drawByInverse } from "./traced_draw.ts";
 import { drawFilteredByInverse, type FilterProgram } from "./traced_filter.ts";
 import { openRows, putRows } from "./traced_rows.ts";
-import { causalPlan, hiddenStates, namedParameters, outputLogits, transformerLayers } from "./transformer.ts";
+import { namedParameters, outputLogits, transformerLayers } from "./transformer.ts";
+import type { LayerCache } from "./transformer_layer.ts";
 
 /** Below any score and any logit, also at the greedy temperature. */
 export const MASKED = -1e30;
@@ -151,7 +153,15 @@ function promptCaches(
   parameters: Record<string, tf.Tensor>,
   bodies: tf.Tensor,
 ): tf.Tensor[] {
-  const { caches } = hiddenStates(model, parameters, { tokens: bodies, plan: causalPlan(model, width) });
+  const caches: LayerCache[] = [];
+  transformerLayers(model, parameters, {
+    tokens: bodies,
+    rotary: rotaryTables(model, width),
+    attend(_, heads) {
+      caches.push(heads);
+      return causalAttention(heads);
+    },
+  });
   return caches.flatMap(({ keys, values }) =>
     [keys, values].map((cache) => {
       const [prompts, heads, , head] = cache.shape;
