@@ -1,5 +1,5 @@
 // Kernels of tfjs-backend-webgpu 4.22.0 that give wrong numbers without an error, or other ones every time, made right:
-// running sums of a second length or backwards, sums over nothing, whole-numbered segment sums, NaN in relu6; and sums that
+// running sums of a second length or backwards, sums over nothing, whole-numbered segment sums, NaN in relu and relu6; and sums that
 // threads add up in whatever order they come.
 import { webgpu_util, type WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
@@ -18,7 +18,8 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   [tf.Cumsum]: cumsum,
   [tf.UnsortedSegmentSum]: segmentSum,
   [tf.Sum]: sum,
-  [tf.Relu6]: relu6,
+  [tf.Relu]: rectified("relu", "max(x[index], Number(0))"),
+  [tf.Relu6]: rectified("relu6", "clamp(x[index], Number(0), Number(6))"),
   [tf.BatchMatMul]: withoutSplitDepth,
   [tf._FusedMatMul]: withoutSplitDepth,
 };
@@ -126,19 +127,21 @@ function axesOf(attribute: unknown): number | number[] {
   return Array.isArray(attribute) ? attribute.map(Number) : Number(attribute);
 }
 
-/** The package's clamp hides a NaN. */
-function relu6({ input }: Call, backend: WebGPUBackend): tf.TensorInfo {
-  const x = input("x");
-  return runFlatProgram(backend, {
-    name: "relu6",
-    inputs: { x },
-    numbers: {},
-    output: { shape: x.shape, dtype: x.dtype },
-    // A GPU may assume that there is no NaN, so that it is told by its bits.
-    code: `
+/** The package's clamp hides a NaN, and its comparison with 0 on some processors. */
+function rectified(name: string, value: string): Kernel {
+  return ({ input }, backend) => {
+    const x = input("x");
+    return runFlatProgram(backend, {
+      name,
+      inputs: { x },
+      numbers: {},
+      output: { shape: x.shape, dtype: x.dtype },
+      // A GPU may assume that there is no NaN, so that it is told by its bits.
+      code: `
           let isNumber = (bitcast<u32>(f32(x[index])) & 0x7fffffffu) <= 0x7f800000u;
-          let value = select(x[index], clamp(x[index], Number(0), Number(6)), isNumber);`,
-  });
+          let value = select(x[index], ${value}, isNumber);`,
+    });
+  };
 }
 
 /** Products with a long inner side are split among threads that add their parts atomically; here they are not. */
