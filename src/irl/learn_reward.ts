@@ -256,12 +256,12 @@ export async function scoreSequences(
   sequences: readonly TokenSequence[],
   { tier, model, parameters, padId }: Scorer,
 ): Promise<Float32Array> {
-  const first = firstEquals(sequences), score = rewardScoring(tier, model), scores: number[] = [];
-  const distinct = sequences.filter((_, i) => first[i] === i);
-  for (const { sequences: scored, tensors } of scoringBatches(tier, model, { sequences: distinct, padId })) {
-    const result = score(parameters, tensors);
-    scores.push(...(await readVector(result)).subarray(0, scored.length));
+  const first = firstEquals(sequences), score = rewardScoring(tier, model);
+  const distinct = sequences.filter((_, i) => first[i] === i), scores = new Float32Array(distinct.length);
+  for (const { rows, tensors } of scoringBatches(tier, model, { sequences: distinct, padId })) {
+    const result = score(parameters, tensors), values = await readVector(result);
     result.dispose();
+    rows.forEach((row, i) => scores[row] = values[i]);
   }
-  return Float32Array.from(ofEach(first, scores));
+  return Float32Array.from(ofEach(first, Array.from(scores)));
 }

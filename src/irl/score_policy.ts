@@ -27,12 +27,12 @@ export async function continuationLogProbabilities(
   const score = tokenScoring(tier, model, { temperature: 1, forbidden });
   const first = firstEquals(sequences), distinct = sequences.filter((_, i) => first[i] === i);
   const asked = { sequences: distinct, padId: tokenizer.padId, uncounted };
-  for (const { sequences: scored, batch, tensors } of scoringBatches(tier, model, asked)) {
+  for (const { rows, sequences: scored, batch, tensors } of scoringBatches(tier, model, asked)) {
     const logs = score(parameters, tensors), totals = sequenceSums(await readVector(logs), batch, scored);
     logs.dispose();
-    scored.forEach((sequence, i) =>
-      out.push({ total: totals[i], numTokens: numCounted(batch, i, sequence) })
-    );
+    rows.forEach((row, i) => {
+      out[row] = { total: totals[i], numTokens: numCounted(batch, i, scored[i]) };
+    });
   }
   return ofEach(first, out);
 }

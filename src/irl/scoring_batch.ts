@@ -11,7 +11,7 @@ import {
   shouldShareRows,
   type TokenSequence,
 } from "../model/sequence_batch.ts";
-import { type BatchTensors, batchTensors, disposeTensors } from "./sequence_parts.ts";
+import { type BatchTensors, batchTensors, disposeTensors, packedParts } from "./sequence_parts.ts";
 
 const MOST_SEQUENCES = 128;
 /** Numbers in memory at a time, of logits and of one layer: 512 MB. */
@@ -30,14 +30,16 @@ export function longestSequence(sequences: readonly TokenSequence[]): number {
 }
 
 export interface ScoringBatch {
+  /** Index of each sequence among all. */
+  rows: number[];
   sequences: TokenSequence[];
   batch: SequenceBatch;
   tensors: BatchTensors;
 }
 
 /**
- * Any number of sequences in batches, in order, whose tensors are freed when the next one is asked for. Where every shape costs a
- * compilation, the last batch is padded to the size of the others.
+ * Any number of sequences in batches, whose tensors are freed when the next one is asked for. Where every shape costs a compilation, the
+ * last batch is padded to the size of the others.
  */
 export function* scoringBatches(
   { traced }: Pick<Tier, "traced">,
@@ -47,19 +49,19 @@ export function* scoringBatches(
     & Pick<BatchOptions, "padId" | "uncounted">,
 ): Generator<ScoringBatch> {
   const time = longestSequence(sequences), size = scoringBatch(model, time);
-  const packed = shouldShareRows(sequences);
-  let rows = packed ? 1 : size;
-  for (let start = 0; start < sequences.length; start += size) {
-    const scored = sequences.slice(start, start + size);
-    const batch = sequenceBatch(scored, {
-      ...options,
-      packed,
-      ...(traced && { time, rows, sequences: size }),
+  const numBatches = Math.ceil(sequences.length / size);
+  const cut = shouldShareRows(sequences)
+    ? packedParts(sequences, numBatches)
+    : Array.from({ length: numBatches }, (_, i) => {
+      const texts = sequences.slice(i * size, (i + 1) * size);
+      const packing = traced && { time, rows: size, sequences: size };
+      return { rows: texts.map((_, row) => i * size + row), texts, packing };
     });
-    rows = batch.batch;
+  for (const { rows, texts, packing } of cut) {
+    const batch = sequenceBatch(texts, { ...options, ...packing });
     const tensors = batchTensors(batch);
     try {
-      yield { sequences: scored, batch, tensors };
+      yield { rows, sequences: texts, batch, tensors };
     } finally {
       disposeTensors(tensors);
     }

@@ -8,7 +8,7 @@ import {
   shouldShareRows,
   type TokenSequence,
 } from "../model/sequence_batch.ts";
-import { lengthFacts, packRows } from "../model/pack_rows.ts";
+import { lengthFacts, packParts, packRows } from "../model/pack_rows.ts";
 import type { BatchPart } from "./train_chunk.ts";
 
 /** A batch's arrays on the backend; see `SequenceBatch`. Whoever made them disposes them. */
@@ -54,22 +54,35 @@ export interface SequencePart {
   numCounted: number;
 }
 
-/** `size` sequences at a time, all where it is null. They share rows, or those of like length stand together. */
+/** About `size` sequences at a time, all where it is null. They share rows, or those of like length stand together. */
 export function sequenceParts(
   sequences: readonly TokenSequence[],
   { size, ...options }: { size: number | null } & BatchOptions,
 ): SequencePart[] {
-  const packed = shouldShareRows(sequences);
-  const step = size ?? sequences.length, order = sequences.map((_, row) => row);
-  if (!packed && size !== null) {
-    order.sort((a, b) => lengthOf(sequences[a]) - lengthOf(sequences[b]) || a - b);
+  const step = size ?? sequences.length, numParts = Math.ceil(sequences.length / step);
+  if (shouldShareRows(sequences)) {
+    return packedParts(sequences, numParts).map(({ rows, texts, packing }) =>
+      partOf(rows, sequenceBatch(texts, { ...options, ...packing }))
+    );
   }
-  const parts = Array.from(
-    { length: Math.ceil(order.length / step) },
-    (_, part) => order.slice(part * step, (part + 1) * step),
-  );
-  const texts = parts.map((rows) => rows.map((row) => sequences[row])), shape = partShape(texts);
-  return parts.map((rows, i) => partOf(rows, sequenceBatch(texts[i], { ...options, ...shape })));
+  const order = sequences.map((_, row) => row);
+  if (size !== null) order.sort((a, b) => lengthOf(sequences[a]) - lengthOf(sequences[b]) || a - b);
+  return Array.from({ length: numParts }, (_, part) => {
+    const rows = order.slice(part * step, (part + 1) * step);
+    return partOf(rows, sequenceBatch(rows.map((row) => sequences[row]), options));
+  });
+}
+
+/** A batch whose sequences share rows, in at most so many parts of one shape; `packing` is what `sequenceBatch` wants of it. */
+export function packedParts(
+  sequences: readonly TokenSequence[],
+  numParts: number,
+): { rows: number[]; texts: TokenSequence[]; packing: Pick<BatchOptions, "packed" | "sequences"> }[] {
+  return packParts(sequences.map(lengthOf), numParts).map(({ sequences: rows, packed }) => ({
+    rows,
+    texts: rows.map((row) => sequences[row]),
+    packing: { packed, sequences: packed.rows * packed.slots },
+  }));
 }
 
 /** What the parts of a batch have in common, so that whole ones have one shape. */

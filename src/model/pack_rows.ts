@@ -23,12 +23,12 @@ const FULL = 0.8;
 /** Share of packed rows that tokens fill, about. */
 const FILLED = 0.9;
 /** Sequences of a row at most: what is read at every sequence's end has so many places a row. */
-export const MOST_IN_ROW = 4;
+export const MOST_IN_ROW = 6;
 /**
- * A row is as long as a multiple of this, and there are 2^k · (8 … 16) rows: few shapes, of which each costs a compilation. Rows of twice
- * the longest sequence vary less in number than shorter ones: of 64 texts of the preset demo, 200 drawn batches all took 18 rows of 96.
+ * A row is as long as a multiple of this, and there are 2^k · (16 … 32) rows: few shapes, of which each costs a compilation. Rows of twice
+ * the longest sequence vary less in number than shorter ones: 64 texts of the preset demo take 16 or 17 rows of 96.
  */
-const TIME_MULTIPLE = 32, ROW_STEPS = 8;
+const TIME_MULTIPLE = 32, ROW_STEPS = 16;
 
 /** Lengths of a batch's sequences. */
 export interface LengthFacts {
@@ -54,25 +54,53 @@ export function packRows(
   lengths: readonly number[],
   { time: least = 1, rows = 0 }: PackingOptions = {},
 ): PackedRows {
-  const time = rowLength(Math.max(least, ...lengths));
+  const { rows: used, ...packed } = bestFit(lengths, rowLength(Math.max(least, ...lengths)));
+  return { ...packed, rows: roundedRows(Math.max(rows, used)) };
+}
+
+/** Some sequences of a batch and where they stand. */
+export interface PackedPart {
+  /** Index of each in the whole batch. */
+  sequences: number[];
+  packed: PackedRows;
+}
+
+/** At most `most` parts of nearly equal size. All sequences are packed together and the rows are cut: fewer places stay empty. */
+export function packParts(lengths: readonly number[], most: number): PackedPart[] {
+  const { rows: used, places, ...packed } = bestFit(lengths, rowLength(Math.max(1, ...lengths)));
+  const step = rowStep(Math.ceil(used / most)),
+    steps = Math.ceil(used / step),
+    numParts = Math.min(most, steps);
+  /** The first row of a part. */
+  const first = (part: number) => step * Math.round(part * steps / numParts);
+  const parts = Array.from({ length: numParts }, (_, part): PackedPart => ({
+    sequences: [],
+    packed: { ...packed, rows: first(part + 1) - first(part), places: [] },
+  }));
+  places.forEach((place, i) => {
+    const part = parts.findIndex((_, part) => place.row < first(part + 1));
+    parts[part].sequences.push(i);
+    parts[part].packed.places.push({ ...place, row: place.row - first(part) });
+  });
+  return parts;
+}
+
+function bestFit(lengths: readonly number[], time: number): PackedRows {
   const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a] || a - b);
-  const used: number[] = [], counts: number[] = [];
-  const places: PackedRows["places"] = [];
+  const free: number[] = [], counts: number[] = [], places: PackedRows["places"] = [];
+  /** Rows that take another sequence, by their free places. */
+  const open: number[][] = Array.from({ length: time + 1 }, () => []);
   for (const i of order) {
-    let row = -1;
-    for (let candidate = 0; candidate < used.length; candidate++) {
-      const isOpen = used[candidate] + lengths[i] <= time && counts[candidate] < MOST_IN_ROW;
-      if (isOpen && (row < 0 || used[candidate] > used[row])) row = candidate;
-    }
-    if (row < 0) {
-      row = used.length;
-      used.push(0);
-      counts.push(0);
-    }
-    places[i] = { row, slot: counts[row]++, start: used[row] };
-    used[row] += lengths[i];
+    let room = lengths[i];
+    while (room <= time && open[room].length === 0) room++;
+    const row = open[room]?.pop() ?? free.push(time) - 1;
+    const slot = counts[row] ?? 0, start = time - free[row];
+    places[i] = { row, slot, start };
+    counts[row] = slot + 1;
+    free[row] -= lengths[i];
+    if (counts[row] < MOST_IN_ROW) open[free[row]].push(row);
   }
-  return { rows: roundedRows(Math.max(rows, used.length)), time, slots: MOST_IN_ROW, places };
+  return { rows: free.length, time, slots: MOST_IN_ROW, places };
 }
 
 /** About how many rows of which length so many sequences take: what `packRows` gives where `mean` says enough of their lengths. */
@@ -90,6 +118,10 @@ function rowLength(longest: number): number {
 }
 
 function roundedRows(rows: number): number {
-  const step = Math.max(1, 2 ** Math.floor(Math.log2(rows)) / ROW_STEPS);
+  const step = rowStep(rows);
   return Math.ceil(rows / step) * step;
+}
+
+function rowStep(rows: number): number {
+  return Math.max(1, 2 ** Math.floor(Math.log2(Math.max(1, rows))) / ROW_STEPS);
 }

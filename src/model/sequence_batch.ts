@@ -32,8 +32,10 @@ export interface SequenceBatch {
 
 export interface BatchOptions {
   padId: number;
-  /** Rows hold several sequences, as `packRows` says; ask `sharesRows` whether they should. @default false */
-  packed?: boolean;
+  /**
+   * Rows hold several sequences, as `packRows` says or as is said here; ask `sharesRows` whether they should. @default false
+   */
+  packed?: boolean | PackedRows;
   /** Lengths are rounded up to a multiple of this, so that few shapes occur. */
   lengthMultiple?: number;
   /** Length of the longest sequence at least. */
@@ -83,13 +85,11 @@ export function ofEach<Value>(first: readonly number[], values: readonly Value[]
 export function sequenceBatch(sequences: readonly TokenSequence[], options: BatchOptions): SequenceBatch {
   const lengths = sequences.map(lengthOf), empty = lengths.indexOf(0);
   if (empty >= 0) throw new RangeError(`sequenceBatch: sequence ${empty} has no token`);
-  const isPacked = options.packed === true;
-  const { rows: batch, time, slots, places } = isPacked
-    ? packRows(lengths, options)
-    : ownRows(lengths, options);
+  const packed = options.packed === true ? packRows(lengths, options) : options.packed || undefined;
+  const { rows: batch, time, slots, places } = packed ?? ownRows(lengths, options);
   const tokens = new Int32Array(batch * time).fill(options.padId);
   const labels = new Int32Array(batch * time), continuationMask = new Float32Array(batch * time);
-  const segments = isPacked ? new Int32Array(batch * time) : undefined;
+  const segments = packed ? new Int32Array(batch * time) : undefined;
   const firstIndex = new Int32Array(sequences.length), ends = new Int32Array(batch * slots).fill(-1);
   const slotIndex = new Int32Array(Math.max(sequences.length, options.sequences ?? 0));
   const uncounted = new Set(options.uncounted);

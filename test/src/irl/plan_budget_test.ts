@@ -34,9 +34,9 @@ const bytesOf = (step: PlannedStep, input: RunConfigInput = {}) =>
 
 describe("stepSizes()", () => {
   it("lets short texts share rows, and trains a batch whole or in parts", () => {
-    // 64 texts of at most 50 tokens, four a row of twice that at most.
+    // 64 texts of at most 50 tokens in rows of twice that.
     const whole = sizesOf("sft", { supervised: { batchSize: 64 } }).trained[0];
-    assert.deepEqual([whole.rows, whole.time, whole.isCut], [16, 128, false]);
+    assert.deepEqual([whole.rows, whole.time, whole.isCut], [14, 128, false]);
     const cut = sizesOf("sft", { supervised: { batchSize: 64, microbatchSize: 8 } }).trained[0];
     assert.deepEqual([cut.rows, cut.isCut], [2, true]);
     const [pairs] = sizesOf("reward", { reward: { batchSize: 16, microbatchSize: 4 } }).trained;

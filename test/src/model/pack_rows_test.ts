@@ -7,6 +7,7 @@ import {
   LONGEST_PACKED,
   MOST_IN_ROW,
   packedSize,
+  packParts,
   packRows,
   sharesRows,
 } from "../../../src/model/pack_rows.ts";
@@ -44,10 +45,10 @@ describe("packRows()", () => {
     }
   });
 
-  it("fills rows of texts like the preset demo's to four fifths, where a row for each would be half empty", () => {
+  it("fills rows of texts like the preset demo's to nine tenths, where a row for each would be half empty", () => {
     const lengths = randomLengths(1, 64, 22).map((length) => length + 14);
     const { rows, time } = packRows(lengths), used = lengths.reduce((sum, length) => sum + length, 0);
-    assert.ok(used / (rows * time) > 0.8, `${used} of ${rows} x ${time}`);
+    assert.ok(used / (rows * time) > 0.88, `${used} of ${rows} x ${time}`);
   });
 
   it("comes in few shapes, never smaller than asked", () => {
@@ -57,11 +58,38 @@ describe("packRows()", () => {
         (_, seed) => packRows(randomLengths(seed, 64, 22).map((length) => length + 14)).rows,
       ),
     );
-    assert.ok(shapes.size <= 2, Array.from(shapes).join(" "));
+    assert.ok(shapes.size <= 4, Array.from(shapes).join(" "));
     const { rows, time } = packRows([3, 3], { rows: 20, time: 33 });
     assert.deepEqual([rows, time], [20, 96]);
     assert.equal(packRows([LONGEST_PACKED]).time, LONGEST_PACKED);
     assert.ok(packRows(Array.from({ length: 9 }, () => 1)).rows >= 9 / MOST_IN_ROW);
+  });
+});
+
+describe("packParts()", () => {
+  it("cuts what is packed together into parts of nearly equal size, every sequence once", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const lengths = randomLengths(seed, 256, 22).map((length) => length + 14),
+        parts = packParts(lengths, 4);
+      const sizes = parts.map(({ packed }) => packed.rows),
+        seen = parts.flatMap(({ sequences }) => sequences);
+      assert.equal(sizes.length, 4);
+      assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, sizes.join(" "));
+      assert.deepEqual(seen.toSorted((a, b) => a - b), lengths.map((_, i) => i));
+      for (const { sequences, packed } of parts) {
+        const ends = packed.places.map(({ row, start }, i) =>
+          row * packed.time + start + lengths[sequences[i]]
+        );
+        const used = packed.places.reduce((sum, _, i) => sum + lengths[sequences[i]], 0);
+        assert.ok(ends.every((end) => end <= packed.rows * packed.time));
+        assert.ok(used / (packed.rows * packed.time) > 0.85, `${used} of ${packed.rows} x ${packed.time}`);
+      }
+    }
+  });
+
+  it("makes fewer parts where there are fewer rows", () => {
+    assert.deepEqual(packParts([3, 4, 5], 4).map(({ packed }) => packed.rows), [1]);
+    assert.deepEqual(packParts([40, 40, 40, 2], 8).map(({ sequences }) => sequences), [[0, 1, 3], [2]]);
   });
 });
 

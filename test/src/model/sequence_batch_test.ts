@@ -49,7 +49,7 @@ describe("sequenceBatch()", () => {
     assert.deepEqual(Array.from(batch.labels), row(6, 7, 2, 0, 0, 0, 0));
     assert.deepEqual(Array.from(batch.continuationMask), row(0, 1, 1, 1, 0, 1));
     assert.deepEqual(batch.firstIndex, Int32Array.of(0, 5));
-    assert.deepEqual(batch.ends, Int32Array.of(4, 6, -1, -1));
+    assert.deepEqual(batch.ends, Int32Array.of(4, 6, -1, -1, -1, -1));
     assert.deepEqual(batch.slotIndex, Int32Array.of(0, 1, 0));
     assert.equal(batch.numTokens, 7);
   });
