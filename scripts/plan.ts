@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { RunConfig } from "../events/mod.ts";
 import { ConfigError } from "../src/base/errors.ts";
+import { lanesOf } from "../src/compute/lanes.ts";
 import type { TierName } from "../src/compute/tier.ts";
 import { COMPUTE_DEVICES, workSeconds } from "../src/irl/compute_devices.ts";
 import { boundedData, type PlanData } from "../src/irl/plan_data.ts";
@@ -118,7 +119,9 @@ function withLengths(data: PlanData, given: Options): PlanData {
 
 /** What the command prints, as lines and as data. */
 export function plan({ config, data, tier, device }: Planned, hostBytes: number) {
-  const budget = planBudget(config, data, tier), facts = COMPUTE_DEVICES[device];
+  const facts = COMPUTE_DEVICES[device], threads = navigator.hardwareConcurrency;
+  const variant = tier === "native" ? "xla" : "", own = { name: tier, variant, threads, engine: "" };
+  const budget = planBudget(config, data, tier, facts.memoryBytes === undefined ? lanesOf(own) : 1);
   const available = { hostBytes, deviceBytes: facts.memoryBytes };
   const shortage = memoryShortage(budget, available);
   const onDevice = facts.memoryBytes === undefined

@@ -37,6 +37,7 @@ function openSupervised({ model: size }: SpecOf<"training">, ports: StepPorts): 
   };
   return openTrainer(ports, start, {
     name: "supervised step",
+    model,
     trainable: wholeModel(model),
     optimiser: { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, gradientNorm: 1 },
     learningRate: 1e-4,

@@ -1,6 +1,7 @@
 // Before a run starts: whether its actors' memory is there. An estimate (memory_budget.ts), so it can be overruled.
 import { type Role, ROLES, type RunConfig } from "../../events/mod.ts";
 import { ConfigError } from "../../src/base/errors.ts";
+import { lanesOf } from "../../src/compute/lanes.ts";
 import { computesOnNvidia } from "../../src/compute/native_gpu.ts";
 import { memoryShortage, planBudget } from "../../src/irl/plan_budget.ts";
 import type { ActorDevices } from "../actor_devices.ts";
@@ -28,7 +29,12 @@ export async function checkMemory(
   data: LoadedData,
   { compute, devices = {}, inProcess, hostBytes = availableMemory(), gpus }: MemoryCheck,
 ): Promise<void> {
-  const budget = planBudget(config, loadedPlanData(config, data), compute.description.name);
+  const budget = planBudget(
+    config,
+    loadedPlanData(config, data),
+    compute.description.name,
+    lanesOf(compute.description),
+  );
   const onGpu = computesOnNvidia(compute.description) ? gpus ?? await listNvidiaGpus() : [];
   const groups = onGpu.length === 0
     ? [{ roles: ROLES, deviceBytes: undefined }]

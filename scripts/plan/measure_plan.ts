@@ -1,6 +1,7 @@
 // `deno task plan PRESET --measure`: the first steps of every kind, each in a process of its own as an actor runs it, on rows as long
 // as the data's longest; the peak of its memory beside the estimate.
 import type { RunConfig } from "../../events/mod.ts";
+import { lanesOf } from "../../src/compute/lanes.ts";
 import type { TierOptions } from "../../src/compute/tier.ts";
 import type { PlanData } from "../../src/irl/plan_data.ts";
 import { gigabytes, planBudget } from "../../src/irl/plan_budget.ts";
@@ -25,7 +26,9 @@ export async function measurePlan(
   data: PlanData,
   { tier, told }: { tier: TierOptions; told: (text: string) => void },
 ): Promise<MeasuredPlan[]> {
-  const budget = planBudget(config, data, tier.name), measured: MeasuredPlan[] = [];
+  const variant = tier.variant ?? (tier.name === "native" ? "xla" : "");
+  const lanes = lanesOf({ name: tier.name, variant, threads: tier.threads, engine: "" });
+  const budget = planBudget(config, data, tier.name, lanes), measured: MeasuredPlan[] = [];
   const folder = await Deno.makeTempDir({ prefix: "plan-" });
   const interrupt = () => {
     Deno.removeSync(folder, { recursive: true });

@@ -3,6 +3,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../base/errors.ts";
 import type {
+  CompiledFunction,
   StateFunction,
   StateFunctionSpecs,
   TensorFunction,
@@ -15,6 +16,7 @@ export const eagerCompiler: TierCompiler = {
   compile: compileEagerly,
   compileWithState,
   openState: (initial) => new HeldTensors(initial),
+  lanes: 1,
 };
 
 /** `fn` with checked arguments; `name` is how errors call it. */
@@ -22,11 +24,13 @@ export function compileEagerly(
   name: string,
   fn: TensorFunction,
   specs: readonly TensorSpec[],
-): TensorFunction {
-  return (...args) => {
+): CompiledFunction {
+  const run = (...args: tf.Tensor[]) => {
     checkArguments(name, specs, args);
     return tf.tidy(() => withoutAliases(fn(...args), args));
   };
+  // deno-lint-ignore require-await -- nothing runs beside it
+  return Object.assign(run, { later: async (...args: tf.Tensor[]) => run(...args) });
 }
 
 function compileWithState(

@@ -1,7 +1,8 @@
 // Compiled functions for whatever shapes they are called with, each as long as its tier.
+import type * as tf from "@tensorflow/tfjs-core";
 import { digestOf } from "../base/canonical.ts";
 import { specOf } from "./compile.ts";
-import type { StateFunction, TensorFunction, TierCompiler } from "./tier.ts";
+import type { CompiledFunction, StateFunction, TensorFunction, TierCompiler } from "./tier.ts";
 
 /** What names a function among those of a tier. */
 export interface FunctionIdentity {
@@ -13,20 +14,27 @@ export interface FunctionIdentity {
 type Compiler = Pick<TierCompiler, "compile">;
 type StateCompiler = Pick<TierCompiler, "compileWithState">;
 
-const functions = new WeakMap<Compiler, Map<string, TensorFunction>>();
+const functions = new WeakMap<Compiler, Map<string, CompiledFunction>>();
 const stateFunctions = new WeakMap<StateCompiler, Map<string, StateFunction>>();
 
 /**
  * `fn` compiled for each set of argument shapes that it is called with, and kept with the tier: for equal names and settings the
  * function of the first call is used again, so that a step that is called a thousand times traces and compiles once.
  */
-export function compileOnce(tier: Compiler, fn: TensorFunction, identity: FunctionIdentity): TensorFunction {
+export function compileOnce(
+  tier: Compiler,
+  fn: TensorFunction,
+  identity: FunctionIdentity,
+): CompiledFunction {
   const known = tableOf(functions, tier), key = keyOf(identity);
-  return (...args) => {
+  const compiledFor = (args: readonly tf.Tensor[]) => {
     const specs = args.map(specOf);
-    const run = kept(known, key(specs), () => tier.compile(identity.name, fn, specs));
-    return run(...args);
+    return kept(known, key(specs), () => tier.compile(identity.name, fn, specs));
   };
+  return Object.assign((...args: tf.Tensor[]) => compiledFor(args)(...args), {
+    // deno-lint-ignore require-await -- what is wrong with the arguments is a rejection too
+    later: async (...args: tf.Tensor[]) => compiledFor(args).later(...args),
+  });
 }
 
 /** The same for a function of a state: see `compileWithState`. */

@@ -6,12 +6,13 @@ import * as tf from "@tensorflow/tfjs-core";
 import { NodeJSKernelBackend } from "@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend.js";
 import { useBackend } from "./backend.ts";
 import { eagerCompiler } from "./compile.ts";
+import { lanesOf } from "./lanes.ts";
 import { createNativeBinding, type NativeBinding } from "./native_binding.ts";
 import { compileNatively } from "./native_compile.ts";
 import { replaceGather } from "./native_gather.ts";
 import { nativeEngine } from "./native_gpu.ts";
 import { replaceSoftmax } from "./native_softmax.ts";
-import type { OpenBackend, TierCompiler } from "./tier.ts";
+import type { OpenBackend, TierCompiler, TierDescription } from "./tier.ts";
 
 type NativeVariant = "xla" | "graph" | "eager";
 
@@ -36,14 +37,16 @@ export async function openNative(
   replaceGather(backend);
   const { compiler, variant: chosen, remark } = chooseCompiler(backend, binding, variant);
   const restore = chosen === "graph" ? replaceSoftmax() : () => {};
+  const description: TierDescription = {
+    name: "native",
+    variant: chosen,
+    threads,
+    engine: nativeEngine(binding.TF_Version, binding.isUsingGpuDevice() ? { tf32 } : undefined),
+  };
   return {
-    description: {
-      name: "native",
-      variant: chosen,
-      threads,
-      engine: nativeEngine(binding.TF_Version, binding.isUsingGpuDevice() ? { tf32 } : undefined),
-    },
+    description,
     ...compiler,
+    lanes: lanesOf(description),
     ...(remark !== undefined && { remark }),
     dispose() {
       restore();
@@ -59,13 +62,14 @@ export async function openNative(
  */
 function chooseCompiler(
   backend: NodeJSKernelBackend,
-  { tracer, memory }: NativeBinding,
+  binding: NativeBinding,
   wanted: NativeVariant | undefined,
-): { compiler: TierCompiler; variant: NativeVariant; remark?: string } {
+): { compiler: Omit<TierCompiler, "lanes">; variant: NativeVariant; remark?: string } {
   if (wanted === "eager") return { compiler: eagerCompiler, variant: wanted };
-  const graph = () => compileNatively({ backend, tracer, isCompiled: false }, memory);
+  const { tracer } = binding;
+  const graph = () => compileNatively({ backend, tracer, isCompiled: false }, binding);
   if (wanted === "graph") return { compiler: graph(), variant: wanted };
-  const compiler = compileNatively({ backend, tracer, isCompiled: true }, memory);
+  const compiler = compileNatively({ backend, tracer, isCompiled: true }, binding);
   try {
     tryOut(compiler);
     return { compiler, variant: "xla" };
@@ -81,7 +85,7 @@ function chooseCompiler(
 }
 
 /** Compiles and calls a small function. */
-function tryOut({ compile }: TierCompiler): void {
+function tryOut({ compile }: Pick<TierCompiler, "compile">): void {
   const run = compile("trial", (x) => [tf.exp(tf.matMul(x, x))], [{ shape: [2, 2], dtype: "float32" }]);
   tf.tidy(() => {
     const [result] = run(tf.zeros([2, 2])), numbers = Array.from(result.dataSync());

@@ -4,7 +4,7 @@ import type { TFEOpAttr, TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist/tfjs
 import { openContext } from "./native_context.ts";
 import { textAt } from "./native_library.ts";
 import { NativeMemory } from "./native_memory.ts";
-import { NativeTensors } from "./native_tensors.ts";
+import { type NativeOperation, NativeTensors, type TensorDescription } from "./native_tensors.ts";
 import { NativeTracer } from "./native_tracer.ts";
 import { attributeKinds, dataTypes } from "./native_types.ts";
 
@@ -24,6 +24,8 @@ export interface NativeBinding extends TFJSBinding {
   /** Takes the operations while it traces. */
   tracer: NativeTracer;
   memory: NativeMemory;
+  /** What `begin` executes, one operation, runs on a thread of its own; `end` executes it once more and is given the results. */
+  executeLater<Result>(begin: () => void, end: () => Result): Promise<Result>;
   /** Frees every tensor and the context. */
   close(): void;
 }
@@ -35,6 +37,16 @@ export function createNativeBinding(directory: string, threads: number): NativeB
   const tracer = new NativeTracer(native, tensors);
   const memory = new NativeMemory();
   let isOpen = true;
+  /** What is done with the next operation in place of executing it. */
+  let instead: ((operation: NativeOperation) => TensorDescription[]) | undefined;
+  const doInstead = <Result>(what: typeof instead, run: () => Result) => {
+    instead = what;
+    try {
+      return run();
+    } finally {
+      instead = undefined;
+    }
+  };
   return {
     tracer,
     memory,
@@ -54,8 +66,19 @@ export function createNativeBinding(directory: string, threads: number): NativeB
       tracer.checkReadable(id);
       return tensors.read(id);
     },
-    executeOp: (name, attributes, inputs, numOutputs) =>
-      (tracer.isTracing ? tracer : tensors).execute({ name, attributes, inputs, numOutputs }),
+    executeOp(name, attributes, inputs, numOutputs) {
+      const operation = { name, attributes, inputs, numOutputs };
+      return instead?.(operation) ?? (tracer.isTracing ? tracer : tensors).execute(operation);
+    },
+    async executeLater(begin, end) {
+      let results: Promise<TensorDescription[]> | undefined;
+      doInstead((operation) => {
+        results = tensors.executeLater(operation);
+        return [];
+      }, begin);
+      const given = await results ?? [];
+      return doInstead(() => given, end);
+    },
     loadSavedModel: refuseSavedModels,
     runSavedModel: refuseSavedModels,
     deleteSavedModel: refuseSavedModels,

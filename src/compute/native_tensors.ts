@@ -136,7 +136,37 @@ export class NativeTensors {
   }
 
   /** Runs one operation and takes in its results. */
-  execute({ name, attributes, inputs, numOutputs }: NativeOperation): TensorDescription[] {
+  execute(operation: NativeOperation): TensorDescription[] {
+    const { library, status } = this.#native, pointer = this.#prepare(operation);
+    const { numOutputs } = operation;
+    try {
+      if (numOutputs > this.#outputs.length) this.#outputs = new BigUint64Array(numOutputs);
+      this.#outputCount[0] = numOutputs;
+      library.TFE_Execute(pointer, this.#outputs, this.#outputCount, status);
+      checkStatus(library, status);
+    } finally {
+      library.TFE_DeleteOp(pointer);
+    }
+    return this.#takeIn(this.#outputs, this.#outputCount);
+  }
+
+  /** Begins one operation on a thread of its own; its inputs may be deleted meanwhile. The context must stay open until it ends. */
+  async executeLater(operation: NativeOperation): Promise<TensorDescription[]> {
+    const { library } = this.#native, pointer = this.#prepare(operation);
+    const status = library.TF_NewStatus(), outputs = new BigUint64Array(Math.max(1, operation.numOutputs));
+    const count = Int32Array.of(operation.numOutputs);
+    try {
+      await library.executeLater(pointer, outputs, count, status);
+      checkStatus(library, status);
+    } finally {
+      library.TFE_DeleteOp(pointer);
+      library.TF_DeleteStatus(status);
+    }
+    return this.#takeIn(outputs, count);
+  }
+
+  /** An operation with all that it takes. */
+  #prepare({ name, attributes, inputs }: NativeOperation): Deno.PointerValue {
     this.#checkOpen();
     const { library, context, status, device, programs } = this.#native;
     const operation = library.TFE_NewOp(context, this.#cString(name), status);
@@ -154,16 +184,17 @@ export class NativeTensors {
         library.TFE_OpAddInput(operation, this.#handle(id), status);
         checkStatus(library, status);
       }
-      if (numOutputs > this.#outputs.length) this.#outputs = new BigUint64Array(numOutputs);
-      this.#outputCount[0] = numOutputs;
-      library.TFE_Execute(operation, this.#outputs, this.#outputCount, status);
-      checkStatus(library, status);
-    } finally {
+      return operation;
+    } catch (error) {
       library.TFE_DeleteOp(operation);
+      throw error;
     }
+  }
+
+  #takeIn(outputs: BigUint64Array, [count]: Int32Array): TensorDescription[] {
     return Array.from(
-      { length: this.#outputCount[0] },
-      (_, index) => this.#describe(present(Deno.UnsafePointer.create(this.#outputs[index]))),
+      { length: count },
+      (_, index) => this.#describe(present(Deno.UnsafePointer.create(outputs[index]))),
     );
   }
 

@@ -25,6 +25,13 @@ export interface TierDescription {
 /** A pure function of tensors, e.g. one training step. */
 export type TensorFunction = (...args: tf.Tensor[]) => tf.Tensor[];
 
+/** A compiled one. */
+export interface CompiledFunction {
+  (...args: tf.Tensor[]): tf.Tensor[];
+  /** The same, beside other such calls where the tier has lanes for them: the same numbers in less time. See `callAll`. */
+  later(...args: tf.Tensor[]): Promise<tf.Tensor[]>;
+}
+
 /**
  * Tensors that outlive calls: what functions compiled for a state read and replace. Each keeps its shape and type. Only the tier
  * that opened it takes it.
@@ -72,7 +79,7 @@ export interface TierCompiler {
    * tensors, and what it takes from outside its arguments is fixed then. An operation that cannot be traced is an Error
    * that names it. Compiling with "xla" takes seconds, so callers keep to few shapes there.
    */
-  compile(name: string, fn: TensorFunction, specs: readonly TensorSpec[]): TensorFunction;
+  compile(name: string, fn: TensorFunction, specs: readonly TensorSpec[]): CompiledFunction;
   /**
    * The same for a function that changes a state: `fn` is pure, (state, …arguments) → [next state, …results], and a tensor of the
    * state that it hands through stays as it is. A call that throws leaves the whole state as it was. Where functions are traced the
@@ -83,6 +90,8 @@ export interface TierCompiler {
   openState(initial: readonly tf.Tensor[]): TensorState;
   /** There where functions are compiled, for use inside them. */
   readonly traced?: TracedOperations;
+  /** How many calls are worth running at the same time: 1 where one has all threads in every operation. */
+  readonly lanes: number;
 }
 
 export interface Tier extends TierDescription, TierCompiler {

@@ -39,6 +39,7 @@ export async function openBestOfN(task: PolicyTask): Promise<PolicyUpdates> {
   const frozen = settings.optimiser === "best-of-n" ? await firstNetwork(trained) : undefined;
   const trainer = openTrainer(ports, state, {
     name: "best-of-N step",
+    model,
     trainable: trained.trainable,
     ...trainerSettings(settings, command),
     lossSettings: { model, temperature, forbidden, recompute },

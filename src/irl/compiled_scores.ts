@@ -10,11 +10,13 @@ import { rewardScores } from "../model/reward_model.ts";
 import { tokenValues } from "../model/value_model.ts";
 import { type BatchTensors, optional } from "./sequence_parts.ts";
 
-/** r(x, y) of each sequence, [sequences], raw logits, of flat [parameters]. The caller disposes it. */
+/**
+ * r(x, y) of each sequence, [sequences], raw logits, of flat [parameters]; may run beside others (`callAll`). The caller disposes it.
+ */
 export type RewardScoring = (
   flat: tf.Tensor,
   batch: Pick<BatchTensors, "tokens" | "segments" | "ends" | "slotIndex">,
-) => tf.Tensor;
+) => Promise<tf.Tensor>;
 
 export function rewardScoring(tier: Tier, model: ModelShape): RewardScoring {
   // Rewards that differ in nothing but their shift share a program.
@@ -26,8 +28,8 @@ export function rewardScoring(tier: Tier, model: ModelShape): RewardScoring {
     ],
     { name: "reward scores", settings: unshifted },
   );
-  return (flat, { tokens, ends, slotIndex, segments }) => {
-    const [scores] = run(flat, tokens, ends, slotIndex, ...optional(segments));
+  return async (flat, { tokens, ends, slotIndex, segments }) => {
+    const [scores] = await run.later(flat, tokens, ends, slotIndex, ...optional(segments));
     if (!rewardShift) return scores;
     const shifted = tf.sub(scores, rewardShift);
     scores.dispose();
@@ -39,7 +41,7 @@ export function rewardScoring(tier: Tier, model: ModelShape): RewardScoring {
 export type TokenScoring = (
   flat: tf.Tensor,
   batch: Pick<BatchTensors, "tokens" | "labels" | "segments">,
-) => tf.Tensor;
+) => Promise<tf.Tensor>;
 
 /** One program for all temperatures and forbidden tokens. */
 export function tokenScoring(
@@ -54,11 +56,11 @@ export function tokenScoring(
     ],
     { name: "token log-probabilities", settings: model },
   );
-  return (flat, { tokens, labels, segments }) => {
+  return async (flat, { tokens, labels, segments }) => {
     const temperature = tf.scalar(options.temperature);
     const forbidden = tf.tensor1d(forbiddenBias(options.forbidden, model.vocabularySize));
-    const [logs] = run(flat, tokens, labels, temperature, forbidden, ...optional(segments));
-    tf.dispose([temperature, forbidden]);
+    const [logs] = await run.later(flat, tokens, labels, temperature, forbidden, ...optional(segments))
+      .finally(() => tf.dispose([temperature, forbidden]));
     return logs;
   };
 }
@@ -67,13 +69,13 @@ export function tokenScoring(
 export function valueScoring(
   tier: Tier,
   model: ModelShape,
-): (flat: tf.Tensor, batch: Pick<BatchTensors, "tokens" | "segments">) => tf.Tensor {
+): (flat: tf.Tensor, batch: Pick<BatchTensors, "tokens" | "segments">) => Promise<tf.Tensor> {
   const run = compileOnce(
     tier,
     (flat, tokens, segments) => [tokenValues(model, flat, { tokens, segments })],
     { name: "token values", settings: model },
   );
-  return (flat, { tokens, segments }) => run(flat, tokens, ...optional(segments))[0];
+  return async (flat, { tokens, segments }) => (await run.later(flat, tokens, ...optional(segments)))[0];
 }
 
 /** Σ_t of each sequence's counted labels, from numbers at every position, [batch, time]. */

@@ -5,6 +5,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { LearnReward, WorkTypes } from "../../events/mod.ts";
 import { ConfigError } from "../base/errors.ts";
 import { splitKey } from "../base/random.ts";
+import { callAll } from "../compute/call_all.ts";
 import type { Tier } from "../compute/tier.ts";
 import { calibrationScale, pairLossAtScale } from "../math/reward_calibration.ts";
 import { rewardLoss } from "../math/reward_loss.ts";
@@ -14,10 +15,19 @@ import type { ModelShape } from "../model/model_shape.ts";
 import { rewardScores } from "../model/reward_model.ts";
 import { firstEquals, ofEach, sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
 import { rewardScoring } from "./compiled_scores.ts";
+import { partsForLanes } from "./lanes.ts";
 import { minibatches } from "./minibatches.ts";
 import { readDemonstrations, readGenerations, readModel, readTokenizer } from "./run_artifacts.ts";
-import { scoringBatches } from "./scoring_batch.ts";
-import { batchTensors, optional, type PartShape, partShape } from "./sequence_parts.ts";
+import { inScoringBatches } from "./scoring_batch.ts";
+
+import {
+  batchTensors,
+  lanesForBatch,
+  numTokensIn,
+  optional,
+  type PartShape,
+  partShape,
+} from "./sequence_parts.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
 import {
   chunkPlace,
@@ -90,6 +100,7 @@ async function runChunk(
   const recompute = settings.recomputeLayers;
   const trainer = openTrainer(ports, await trainingState(ports, command.state, task.trained), {
     name: "reward step",
+    model,
     trainable,
     ...trainerSettings(settings, command),
     learningRate: frozen ? settings.residualLearningRate : settings.learningRate,
@@ -161,15 +172,20 @@ async function trainOnPairs(
   let totalLoss = 0, tokensTrained = 0;
   for (let step = command.fromStep; step < command.toStep; step++) {
     const pairs = Array.from(rows(step), (row) => task.training[row]);
-    const cut = partsOf(pairs, settings.microbatchSize ?? pairs.length);
-    const shape = partShape(cut.map(sequencesOf));
-    const parts = cut.map((part) => pairTensors(part, ports.tier, { task, shape }));
+    const sequences = sequencesOf(pairs), numTokens = numTokensIn(sequences);
+    const lanes = lanesForBatch(ports.tier, task.model, sequences);
+    const wanted = Math.ceil(pairs.length / partsForLanes(lanes, numTokens));
+    const cut = partsOf(pairs, settings.microbatchSize ?? wanted), shape = partShape(cut.map(sequencesOf));
+    const parts = await callAll(
+      lanes,
+      cut.map((part) => () => pairTensors(part, ports.tier, { task, shape })),
+    );
     const loss = await trainer.update(
       step,
-      parts.map(({ tensors, numPairs }) => ({ tensors, weight: numPairs / pairs.length })),
-    ).finally(() => tf.dispose(parts.map(({ tensors }) => tensors)));
+      parts.map((tensors, i) => ({ tensors, weight: cut[i].length / pairs.length })),
+    ).finally(() => tf.dispose(parts));
     totalLoss += loss;
-    tokensTrained += parts.reduce((sum, { numTokens }) => sum + numTokens, 0);
+    tokensTrained += numTokens;
     ports.progress({ done: step + 1, total: command.numSteps, unit: "steps", metrics: { loss } });
   }
   return { loss: totalLoss / (command.toStep - command.fromStep), tokensTrained };
@@ -179,23 +195,19 @@ async function trainOnPairs(
  * What the loss takes of some pairs: tokens, the places of the last ones, the frozen rewards, and segments where there are any.
  * Demonstrations first, then generations.
  */
-function pairTensors(
+async function pairTensors(
   pairs: readonly Pair[],
   tier: Tier,
   { task, shape }: { task: RewardTask; shape: PartShape },
-) {
+): Promise<tf.Tensor[]> {
   const sequences = sequencesOf(pairs), batch = sequenceBatch(sequences, { padId: task.padId, ...shape });
   const made = batchTensors(batch);
   const offset = task.previous
-    ? rewardScoring(tier, task.model)(task.previous, made)
+    ? await rewardScoring(tier, task.model)(task.previous, made)
     : tf.zeros([sequences.length]);
   const { tokens, ends, slotIndex, segments } = made;
   tf.dispose([made.labels, made.mask]);
-  return {
-    tensors: [tokens, ends, slotIndex, offset, ...optional(segments)],
-    numTokens: batch.numTokens,
-    numPairs: pairs.length,
-  };
+  return [tokens, ends, slotIndex, offset, ...optional(segments)];
 }
 
 /** Demonstrations, then generations. */
@@ -258,10 +270,10 @@ export async function scoreSequences(
 ): Promise<Float32Array> {
   const first = firstEquals(sequences), score = rewardScoring(tier, model);
   const distinct = sequences.filter((_, i) => first[i] === i), scores = new Float32Array(distinct.length);
-  for (const { rows, tensors } of scoringBatches(tier, model, { sequences: distinct, padId })) {
-    const result = score(parameters, tensors), values = await readVector(result);
+  await inScoringBatches(tier, model, { sequences: distinct, padId }, async ({ rows, tensors }) => {
+    const result = await score(parameters, tensors), values = await readVector(result);
     result.dispose();
     rows.forEach((row, i) => scores[row] = values[i]);
-  }
+  });
   return Float32Array.from(ofEach(first, Array.from(scores)));
 }

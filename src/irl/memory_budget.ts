@@ -3,6 +3,7 @@
 import type { Role } from "../../events/mod.ts";
 import { cachedNumbers, keptActivations, passingActivations } from "../model/model_cost.ts";
 import { type ModelShape, numParameters } from "../model/model_shape.ts";
+import { lanesFor } from "./lanes.ts";
 import { type BatchSize, type PlannedStep, ROLE_OF_STEP, type StepSizes } from "./step_sizes.ts";
 
 export interface MemoryPart {
@@ -31,6 +32,8 @@ export interface TierMemory {
   programBytes: number;
   /** Times that activations and logits are there: operation by operation, one's results and the next one's stand side by side. */
   arrayFactor: number;
+  /** Parts that are worked on at a time where they are small. @default 1 */
+  lanes?: number;
 }
 
 const EAGER = { compilerBytes: 0, layerBytes: 0, programBytes: 0, arrayFactor: 2 };
@@ -113,9 +116,12 @@ function parameterParts({ trained, frozen, loaded }: StepSizes): MemoryPart[] {
 }
 
 /** What the largest program works in, which the others use as well. */
-function workingParts(sizes: StepSizes, { arrayFactor }: TierMemory): MemoryPart[] {
+function workingParts(sizes: StepSizes, { arrayFactor, lanes = 1 }: TierMemory): MemoryPart[] {
   const sums = sumOf(sizes.trained, ({ isCut, trainedNumbers }) => isCut ? BYTES * trainedNumbers : 0);
-  const largest = programParts(sizes).reduce((most, parts) => total(parts) > total(most) ? parts : most, []);
+  const largest = programParts(sizes, lanes).reduce(
+    (most, parts) => total(parts) > total(most) ? parts : most,
+    [],
+  );
   const isArray = (what: string) => what === "activations" || what === "logits";
   return [
     part("summed gradients", sums),
@@ -123,8 +129,9 @@ function workingParts(sizes: StepSizes, { arrayFactor }: TierMemory): MemoryPart
   ];
 }
 
-/** Of every program. */
-function programParts({ trained, scored, generated }: StepSizes): MemoryPart[][] {
+/** Of every program, as often as it runs at a time. */
+function programParts({ trained, scored, generated }: StepSizes, lanes: number): MemoryPart[][] {
+  const lanesOf = (size: BatchSize) => lanesFor({ lanes }, size.model, size);
   return [
     ...generated.map((size) => [
       part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
@@ -137,15 +144,20 @@ function programParts({ trained, scored, generated }: StepSizes): MemoryPart[][]
     ]),
     ...scored.map((size) => [
       part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
-      part("activations", BYTES * passingActivations(size.model, size)),
-      part("logits", SCORED_LOGITS * logitBytes(size)),
+      part("activations", lanesOf(size) * BYTES * passingActivations(size.model, size)),
+      part("logits", lanesOf(size) * SCORED_LOGITS * logitBytes(size)),
     ]),
-    ...trained.map((size) => [
-      // Those of a part are added to the sums as they come. What an adapter makes of the network is made in the program as well.
-      part("gradients", (Number(!size.isCut) + Number(size.isAdapter)) * vectorBytes(size.model)),
-      part("activations", BYTES * keptActivations(size.model, size)),
-      part("logits", TRAINED_LOGITS * logitBytes(size)),
-    ]),
+    ...trained.map((size) => {
+      // One after the other, the gradients of parts are added to the sums as they come; a whole batch is cut for the lanes. What an
+      // adapter makes of the network is made in the program as well.
+      const numLanes = lanesOf(size), numParts = size.isCut ? numLanes : 1;
+      const gradients = size.isCut && numLanes === 1 ? 0 : numLanes;
+      return [
+        part("gradients", (gradients + Number(size.isAdapter)) * vectorBytes(size.model)),
+        part("activations", numParts * BYTES * keptActivations(size.model, size)),
+        part("logits", numParts * TRAINED_LOGITS * logitBytes(size)),
+      ];
+    }),
   ];
 }
 

@@ -23,13 +23,15 @@ export interface ActorMemory {
   peakBytes: number;
 }
 
+/** `lanes`: what the tier has (`lanesOf`). */
 export function planBudget(
   config: RunConfig,
   data: PlanData,
   tier: keyof typeof TIER_MEMORY,
+  lanes = 1,
 ): PlanBudget {
   const memory = stepSizes(config, data, { isTraced: tier === "native" })
-    .map((sizes) => stepMemory(sizes, TIER_MEMORY[tier]));
+    .map((sizes) => stepMemory(sizes, { ...TIER_MEMORY[tier], lanes }));
   const shape = modelShape(config.model, data.vocabularySize, "policy");
   return {
     numParameters: {

@@ -1,12 +1,19 @@
 // What PPO learns from: rollouts with old log-probabilities, values, advantages and returns token by token, and the tensors of
 // its minibatches. Token lists of a rollout have one number a continuation token.
 import * as tf from "@tensorflow/tfjs-core";
+import { callAll } from "../compute/call_all.ts";
 import { generalisedAdvantages, tokenRewards, whitenedAdvantages } from "../math/ppo.ts";
 import type { TokenSequence } from "../model/sequence_batch.ts";
 import { rewardScoring, tokenScoring, valueScoring } from "./compiled_scores.ts";
 import type { PolicyTask } from "./policy_task.ts";
 import { penalisedReward, type Rollouts } from "./roll_out.ts";
-import { disposeParts, type SequencePart, sequenceParts, weightedParts } from "./sequence_parts.ts";
+import {
+  disposeParts,
+  lanesForParts,
+  type SequencePart,
+  sequenceParts,
+  weightedParts,
+} from "./sequence_parts.ts";
 import { type BatchPart, readVector } from "./train_chunk.ts";
 
 export interface Experience {
@@ -101,18 +108,19 @@ export function experienceTensors(
 /** [part, time] arrays and [part] rewards. */
 async function measurePart(
   { command: { settings: { temperature } }, ports: { tier }, ...task }: PolicyTask,
-  { tensors: batch }: SequencePart,
+  part: SequencePart,
   parameters: { policy: tf.Tensor; value: tf.Tensor },
 ) {
   const logs = tokenScoring(tier, task.policy, { temperature, forbidden: task.forbidden });
-  const tensors = [
-    logs(parameters.policy, batch),
-    logs(task.reference, batch),
-    valueScoring(tier, task.rewardModel)(parameters.value, batch),
-    rewardScoring(tier, task.rewardModel)(task.reward, batch),
-  ];
-  const [logProbabilities, logReferences, values, rewards] = await Promise.all(tensors.map(readVector))
-    .finally(() => tf.dispose(tensors));
+  const value = valueScoring(tier, task.rewardModel), reward = rewardScoring(tier, task.rewardModel);
+  const results = await callAll(lanesForParts(tier, task.policy, [part]), [
+    async () => [await logs(parameters.policy, part.tensors)],
+    async () => [await logs(task.reference, part.tensors)],
+    async () => [await value(parameters.value, part.tensors)],
+    async () => [await reward(task.reward, part.tensors)],
+  ]);
+  const [logProbabilities, logReferences, values, rewards] = await Promise.all(results.flat().map(readVector))
+    .finally(() => tf.dispose(results.flat()));
   return { logProbabilities, logReferences, values, rewards };
 }
 

@@ -56,6 +56,7 @@ async function openPolicy(task: PolicyTask, saved: string | null): Promise<Train
   const { temperature, recomputeLayers: recompute, ppo: { clipRange } } = settings;
   return openTrainer(ports, await trainingState(ports, saved, trained), {
     name: "PPO policy step",
+    model,
     trainable: trained.trainable,
     ...trainerSettings(settings, { numSteps, updatesPerStep: updatesPerStep(settings) }),
     lossSettings: { model, temperature, forbidden, clipRange, recompute },
@@ -84,6 +85,7 @@ async function openValue(task: PolicyTask, network: TrainedModel, saved: string 
   const recompute = settings.recomputeLayers;
   return openTrainer(ports, await trainingState(ports, saved, network), {
     name: "PPO value step",
+    model,
     trainable,
     ...trainerSettings(settings, { numSteps, updatesPerStep: updatesPerStep(settings) }),
     lossSettings: { model, clipRange, valueCoefficient, recompute },

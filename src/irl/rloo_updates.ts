@@ -19,6 +19,7 @@ export async function openRloo(task: PolicyTask): Promise<PolicyUpdates> {
   const { temperature, recomputeLayers: recompute } = settings;
   const trainer = openTrainer(ports, await trainingState(ports, command.state, trained), {
     name: "policy step",
+    model,
     trainable: trained.trainable,
     ...trainerSettings(settings, command),
     lossSettings: { model, temperature, forbidden, recompute },

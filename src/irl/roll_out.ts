@@ -2,12 +2,13 @@
 // to the reference of each.
 import * as tf from "@tensorflow/tfjs-core";
 import { type RandomKey, splitKey } from "../base/random.ts";
+import { callAll } from "../compute/call_all.ts";
 import { generate, type Generation } from "../model/generate.ts";
 import { contextLimit } from "../model/model_shape.ts";
 import { firstEquals, type TokenSequence } from "../model/sequence_batch.ts";
 import { rewardScoring, sequenceSums, tokenScoring } from "./compiled_scores.ts";
 import type { PolicyTask } from "./policy_task.ts";
-import { type SequencePart, sequenceParts } from "./sequence_parts.ts";
+import { lanesForParts, type SequencePart, sequenceParts } from "./sequence_parts.ts";
 import { readVector } from "./train_chunk.ts";
 
 export interface Rollouts {
@@ -78,13 +79,16 @@ export async function measureRollouts(
   { sequences, generations, parts }: Rollouts,
 ): Promise<{ rewards: Float64Array; logRatios: Float64Array }> {
   const raw = new Float64Array(sequences.length), logReferences = new Float64Array(sequences.length);
-  for (const part of parts) {
-    const measured = await measurePart(task, part, sequences);
-    part.rows.forEach((row, i) => {
-      raw[row] = measured.rewards[i];
-      logReferences[row] = measured.logReferences[i];
+  const measured = await measureParts(task, parts);
+  for (const [i, { rows, batch }] of parts.entries()) {
+    const rewards = await readVector(measured[2 * i]), perToken = await readVector(measured[2 * i + 1]);
+    const sums = sequenceSums(perToken, batch, rows.map((row) => sequences[row]));
+    rows.forEach((row, i) => {
+      raw[row] = rewards[i];
+      logReferences[row] = sums[i];
     });
   }
+  tf.dispose(measured);
   // Equal rollouts get equal numbers: an advantage must not be made of their last bits.
   const first = firstEquals(sequences);
   return {
@@ -103,18 +107,22 @@ export function penalisedReward(
   return (noEosForm === "subtract" ? reward : 0) - noEosPenalty;
 }
 
-/** Learned rewards and the reference's log-probabilities; the policy's own come from the sampler. */
-async function measurePart(
+/** Of each part the learned rewards, then the reference's log-probabilities; the policy's own come from the sampler. */
+async function measureParts(
   { command: { settings }, ports: { tier }, policy, reference, rewardModel, reward, forbidden }: PolicyTask,
-  { rows, batch, tensors }: SequencePart,
-  sequences: readonly TokenSequence[],
-): Promise<{ rewards: Float32Array; logReferences: Float64Array }> {
-  const { temperature } = settings;
-  const scores = rewardScoring(tier, rewardModel)(reward, tensors);
-  const logs = tokenScoring(tier, policy, { temperature, forbidden })(reference, tensors);
-  const perToken = await readVector(logs), rewards = await readVector(scores);
-  tf.dispose([scores, logs]);
-  return { rewards, logReferences: sequenceSums(perToken, batch, rows.map((row) => sequences[row])) };
+  parts: readonly SequencePart[],
+): Promise<tf.Tensor[]> {
+  const { temperature } = settings, score = rewardScoring(tier, rewardModel);
+  const logs = tokenScoring(tier, policy, { temperature, forbidden });
+  const lanes = lanesForParts(tier, policy, parts);
+  const results = await callAll(
+    lanes,
+    parts.flatMap(({ tensors }) => [
+      async () => [await score(reward, tensors)],
+      async () => [await logs(reference, tensors)],
+    ]),
+  );
+  return results.flat();
 }
 
 export function mean(values: ArrayLike<number>): number {

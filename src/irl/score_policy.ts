@@ -8,7 +8,7 @@ import {
 } from "../model/sequence_batch.ts";
 import { sequenceSums, tokenScoring } from "./compiled_scores.ts";
 import type { Sampler } from "./sample_generations.ts";
-import { scoringBatches } from "./scoring_batch.ts";
+import { inScoringBatches } from "./scoring_batch.ts";
 import { readVector } from "./train_chunk.ts";
 
 export interface SequenceLikelihood {
@@ -27,13 +27,14 @@ export async function continuationLogProbabilities(
   const score = tokenScoring(tier, model, { temperature: 1, forbidden });
   const first = firstEquals(sequences), distinct = sequences.filter((_, i) => first[i] === i);
   const asked = { sequences: distinct, padId: tokenizer.padId, uncounted };
-  for (const { rows, sequences: scored, batch, tensors } of scoringBatches(tier, model, asked)) {
-    const logs = score(parameters, tensors), totals = sequenceSums(await readVector(logs), batch, scored);
+  await inScoringBatches(tier, model, asked, async ({ rows, sequences: scored, batch, tensors }) => {
+    const logs = await score(parameters, tensors);
+    const totals = sequenceSums(await readVector(logs), batch, scored);
     logs.dispose();
     rows.forEach((row, i) => {
       out[row] = { total: totals[i], numTokens: numCounted(batch, i, scored[i]) };
     });
-  }
+  });
   return ofEach(first, out);
 }
 

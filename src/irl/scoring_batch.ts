@@ -1,5 +1,6 @@
 // How many sequences are scored together: many where that is cheap, few where logits or activations of many would fill the memory.
 // The number goes by shapes alone, so equal work gives equal bits.
+import { callAll } from "../compute/call_all.ts";
 import type { Tier } from "../compute/tier.ts";
 import { passingActivations } from "../model/model_cost.ts";
 import type { ModelShape } from "../model/model_shape.ts";
@@ -11,6 +12,7 @@ import {
   shouldShareRows,
   type TokenSequence,
 } from "../model/sequence_batch.ts";
+import { lanesFor } from "./lanes.ts";
 import { type BatchTensors, batchTensors, disposeTensors, packedParts } from "./sequence_parts.ts";
 
 const MOST_SEQUENCES = 128;
@@ -38,32 +40,33 @@ export interface ScoringBatch {
 }
 
 /**
- * Any number of sequences in batches, whose tensors are freed when the next one is asked for. Where every shape costs a compilation, the
- * last batch is padded to the size of the others.
+ * Works on any number of sequences in batches, as many at a time as the tier has lanes for; a batch's tensors are freed behind it. Where
+ * every shape costs a compilation, the last batch is padded to the size of the others.
  */
-export function* scoringBatches(
-  { traced }: Pick<Tier, "traced">,
+export async function inScoringBatches(
+  tier: Pick<Tier, "traced" | "lanes">,
   model: ModelShape,
   { sequences, ...options }:
     & { sequences: readonly TokenSequence[] }
     & Pick<BatchOptions, "padId" | "uncounted">,
-): Generator<ScoringBatch> {
+  work: (batch: ScoringBatch) => Promise<void>,
+): Promise<void> {
   const time = longestSequence(sequences), size = scoringBatch(model, time);
   const numBatches = Math.ceil(sequences.length / size);
   const cut = shouldShareRows(sequences)
     ? packedParts(sequences, numBatches)
     : Array.from({ length: numBatches }, (_, i) => {
       const texts = sequences.slice(i * size, (i + 1) * size);
-      const packing = traced && { time, rows: size, sequences: size };
+      const packing = tier.traced && { time, rows: size, sequences: size };
       return { rows: texts.map((_, row) => i * size + row), texts, packing };
     });
-  for (const { rows, texts, packing } of cut) {
-    const batch = sequenceBatch(texts, { ...options, ...packing });
-    const tensors = batchTensors(batch);
-    try {
-      yield { rows, sequences: texts, batch, tensors };
-    } finally {
-      disposeTensors(tensors);
-    }
-  }
+  const lanes = lanesFor(tier, model, { rows: Math.min(size, sequences.length), time });
+  await callAll(
+    lanes,
+    cut.map(({ rows, texts, packing }) => async () => {
+      const batch = sequenceBatch(texts, { ...options, ...packing }), tensors = batchTensors(batch);
+      await work({ rows, sequences: texts, batch, tensors }).finally(() => disposeTensors(tensors));
+      return [];
+    }),
+  );
 }

@@ -8,7 +8,10 @@ import {
   shouldShareRows,
   type TokenSequence,
 } from "../model/sequence_batch.ts";
+import type { Tier } from "../compute/tier.ts";
+import type { ModelShape } from "../model/model_shape.ts";
 import { lengthFacts, packParts, packRows } from "../model/pack_rows.ts";
+import { lanesFor, partsForLanes } from "./lanes.ts";
 import type { BatchPart } from "./train_chunk.ts";
 
 /** A batch's arrays on the backend; see `SequenceBatch`. Whoever made them disposes them. */
@@ -54,22 +57,32 @@ export interface SequencePart {
   numCounted: number;
 }
 
-/** About `size` sequences at a time, all where it is null. They share rows, or those of like length stand together. */
+export interface PartOptions extends BatchOptions {
+  /** About so many sequences in a part; null: all of them in one, or one for each lane. */
+  size: number | null;
+  /** Parts that are worked on at a time. @default 1 */
+  lanes?: number;
+}
+
+/** A batch in parts. Its sequences share rows, or those of like length stand together. */
 export function sequenceParts(
   sequences: readonly TokenSequence[],
-  { size, ...options }: { size: number | null } & BatchOptions,
+  { size, lanes = 1, ...options }: PartOptions,
 ): SequencePart[] {
-  const step = size ?? sequences.length, numParts = Math.ceil(sequences.length / step);
+  const numParts = size === null
+    ? partsForLanes(lanes, numTokensIn(sequences))
+    : Math.ceil(sequences.length / size);
   if (shouldShareRows(sequences)) {
     return packedParts(sequences, numParts).map(({ rows, texts, packing }) =>
       partOf(rows, sequenceBatch(texts, { ...options, ...packing }))
     );
   }
-  const order = sequences.map((_, row) => row);
+  const order = sequences.map((_, row) => row), step = size ?? Math.ceil(sequences.length / numParts);
   if (size !== null) order.sort((a, b) => lengthOf(sequences[a]) - lengthOf(sequences[b]) || a - b);
+  const { longest: time } = lengthFacts(sequences.map(lengthOf)), shape = size === null ? { time } : {};
   return Array.from({ length: numParts }, (_, part) => {
     const rows = order.slice(part * step, (part + 1) * step);
-    return partOf(rows, sequenceBatch(rows.map((row) => sequences[row]), options));
+    return partOf(rows, sequenceBatch(rows.map((row) => sequences[row]), { ...options, ...shape }));
   });
 }
 
@@ -93,6 +106,28 @@ export function partShape(parts: readonly (readonly TokenSequence[])[]): PartSha
   if (!packed) return { packed };
   const lengths = parts.map((part) => part.map(lengthOf)), time = lengthFacts(lengths.flat()).longest;
   return { packed, time, rows: Math.max(...lengths.map((own) => packRows(own, { time }).rows)) };
+}
+
+/** Parts that are worked on at a time; see `lanesFor`. */
+export function lanesForParts(
+  tier: Pick<Tier, "lanes">,
+  model: ModelShape,
+  parts: readonly SequencePart[],
+): number {
+  return Math.min(
+    ...parts.map(({ batch: { batch: rows, time } }) => lanesFor(tier, model, { rows, time })),
+    tier.lanes,
+  );
+}
+
+/** The same for a batch that is not cut yet. */
+export function lanesForBatch(
+  tier: Pick<Tier, "lanes">,
+  model: ModelShape,
+  sequences: readonly TokenSequence[],
+): number {
+  const { longest: time, mean } = lengthFacts(sequences.map(lengthOf));
+  return lanesFor(tier, model, { rows: Math.ceil(sequences.length * mean / Math.max(1, time)), time });
 }
 
 function partOf(rows: number[], batch: SequenceBatch): SequencePart {

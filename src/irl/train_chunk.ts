@@ -5,31 +5,25 @@ import * as tf from "@tensorflow/tfjs-core";
 import { NonFiniteError, ShapeError } from "../base/errors.ts";
 import type { Digest } from "../base/ports.ts";
 import type { RandomKey } from "../base/random.ts";
-import { compileOnce, compileStateOnce } from "../compute/compile_once.ts";
+import { callAll } from "../compute/call_all.ts";
 import type { TensorState, Tier } from "../compute/tier.ts";
-import { type AdamWOptions, adamWStep } from "../math/adamw.ts";
 import { learningRateFactor } from "../math/learning_rate.ts";
 import { decodeTrainingState, encodeTrainingState, type TrainingState } from "../model/checkpoint.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import type { Trainable } from "../model/trainable.ts";
+import { lanesFor } from "./lanes.ts";
 import type { StepPorts } from "./step_ports.ts";
 import type { TrainedModel } from "./trained_model.ts";
 import type { TrainerSettings } from "./trainer_settings.ts";
+import { compileTraining, type TrainingFunctions } from "./training_programs.ts";
 
-/** A scalar loss of the network's parameters [parameters] and the step's batch tensors. */
-export type LossFunction = (parameters: tf.Tensor, ...batch: tf.Tensor[]) => tf.Scalar;
-
-export interface TrainerOptions extends TrainerSettings {
-  name: string;
-  trainable: Trainable;
-  loss: LossFunction;
-  /** All that the loss depends on beside its arguments, as plain data. */
-  lossSettings: unknown;
+export interface TrainerOptions extends TrainerSettings, TrainingFunctions {
+  /** The network of the loss. */
+  model: ModelShape;
 }
 
 /** Part of a batch: activations of one part are in memory at a time. */
 export interface BatchPart {
-  /** What the loss takes after the parameters. */
+  /** What the loss takes after the parameters: tokens [rows, time] first. */
   tensors: tf.Tensor[];
   /** Share of this part's loss in the whole batch's; all weights sum to 1. */
   weight: number;
@@ -64,7 +58,7 @@ export function openTrainer(ports: StepPorts, start: TrainingState, options: Tra
 class StateTrainer implements Trainer {
   readonly #tier: Tier;
   readonly #options: TrainerOptions;
-  readonly #steps: ReturnType<typeof compileSteps>;
+  readonly #steps: ReturnType<typeof compileTraining>;
   /** Trained vector, first and second moment. */
   readonly #vectors: TensorState;
   /** Gradient and loss of a batch that comes in parts, summed so far. */
@@ -75,7 +69,7 @@ class StateTrainer implements Trainer {
   constructor({ tier }: StepPorts, start: TrainingState, options: TrainerOptions) {
     this.#tier = tier;
     this.#options = options;
-    this.#steps = compileSteps(tier, options);
+    this.#steps = compileTraining(tier, options);
     this.#vectors = tier.openState(
       [start.parameters, start.firstMoment, start.secondMoment].map((vector) => tf.tensor1d(vector)),
     );
@@ -87,11 +81,12 @@ class StateTrainer implements Trainer {
 
   async update(step: number, parts: readonly BatchPart[]): Promise<number> {
     const { name, optimiser, learningRate } = this.#options;
-    const loss = useScalars([
+    const scalars = [
       learningRate * learningRateFactor(step, this.#options),
       1 - optimiser.beta1 ** (step + 1),
       1 - optimiser.beta2 ** (step + 1),
-    ], (scalars) => parts.length === 1 ? this.#whole(scalars, parts[0]) : this.#inParts(scalars, parts));
+    ].map((value) => tf.scalar(value));
+    const loss = await this.#updateBy(scalars, parts).finally(() => tf.dispose(scalars));
     const [value] = await loss.data();
     loss.dispose();
     if (Number.isFinite(value)) return value;
@@ -129,14 +124,45 @@ class StateTrainer implements Trainer {
     }
   }
 
-  #whole(scalars: tf.Tensor[], { tensors }: BatchPart): tf.Tensor {
+  async #updateBy(scalars: tf.Tensor[], parts: readonly BatchPart[]): Promise<tf.Tensor> {
     this.#hide();
+    if (parts.length === 1) return this.#whole(scalars, parts[0]);
+    const sizes = parts.map(({ tensors: [{ shape: [rows = 1, time = 1] }] }) => ({ rows, time }));
+    const lanes = Math.min(...sizes.map((size) => lanesFor(this.#tier, this.#options.model, size)));
+    return lanes === 1 ? this.#inParts(scalars, parts) : await this.#inLanes(scalars, parts, lanes);
+  }
+
+  #whole(scalars: tf.Tensor[], { tensors }: BatchPart): tf.Tensor {
     return this.#steps.whole(this.#vectors, ...scalars, ...this.#options.trainable.constants, ...tensors)[0];
   }
 
+  /** Several parts at a time, each with a gradient of its own; they are added in the parts' order. */
+  async #inLanes(scalars: tf.Tensor[], parts: readonly BatchPart[], lanes: number): Promise<tf.Tensor> {
+    const { gradient, update } = this.#steps, { constants } = this.#options.trainable;
+    const trained = this.#vectors.read(0), weights = parts.map(({ weight }) => tf.scalar(weight));
+    const sums = new OrderedSums();
+    try {
+      await callAll(
+        lanes,
+        parts.map(({ tensors }, i) => async () => {
+          sums.add(i, await gradient.later(trained, weights[i], ...constants, ...tensors));
+          return [];
+        }),
+      );
+      // The update works in place where nobody else holds the vector.
+      trained.dispose();
+      const [slope, loss] = sums.values();
+      update(this.#vectors, ...scalars, slope, loss);
+      return tf.clone(loss);
+    } finally {
+      tf.dispose([trained, ...weights]);
+      sums.dispose();
+    }
+  }
+
+  /** One part after the other, whose gradients are added where they are made: one is in memory. */
   #inParts(scalars: tf.Tensor[], parts: readonly BatchPart[]): tf.Tensor {
     const { part, update } = this.#steps, { size, constants } = this.#options.trainable;
-    this.#hide();
     const sums = this.#sums ??= this.#tier.openState([tf.zeros([size]), tf.scalar(0)]);
     const trained = this.#vectors.read(0);
     try {
@@ -175,68 +201,30 @@ class StateTrainer implements Trainer {
   }
 }
 
-/**
- * The programs of a training, on two states: trained vector and moments; and the sums of gradient and loss over the parts of a
- * batch. What the network takes beside the trained vector stands before the batch.
- */
-function compileSteps(tier: Tier, { name, loss, lossSettings, optimiser, trainable }: TrainerOptions) {
-  const gradient = lossGradient(loss, trainable), step = gradientStep(optimiser);
-  const settings = { lossSettings, trainable: trainable.settings };
-  const whole = (...args: tf.Tensor[]): tf.Tensor[] => {
-    const [slope, value] = gradient(args[0], ...args.slice(6));
-    return [...step(...args.slice(0, 6), slope, value), value];
-  };
-  const part = (...args: tf.Tensor[]): tf.Tensor[] => {
-    const [sum, lossSum, trained, carry, weight, ...batch] = args;
-    const [slope, value] = gradient(trained, ...batch);
-    return [
-      tf.add(tf.mul(sum, carry), tf.mul(slope, weight)),
-      tf.add(tf.mul(lossSum, carry), tf.mul(value, weight)),
-    ];
-  };
-  return {
-    /** (trained vector and moments; learning rate, corrections, …constants, …batch) → loss */
-    whole: compileStateOnce(tier, whole, { name, settings: { optimiser, ...settings } }),
-    /** (sums; trained vector, 0 for the first part and 1 for later ones, weight, …constants, …batch) */
-    part: compileStateOnce(tier, part, { name: `${name}: part`, settings }),
-    /** (trained vector and moments; learning rate, corrections, gradient, loss) */
-    update: compileStateOnce(tier, step, { name: `${name}: update`, settings: optimiser }),
-    /** (trained vector, …constants) → the network's parameters */
-    network: compileOnce(tier, (...args) => [trainable.network(args[0], ...args.slice(1))], {
-      name: `${name}: network`,
-      settings: trainable.settings,
-    }),
-  };
-}
+/** Sums of lists of tensors that come in any order and are added in one: the same bits whichever is ready first. */
+class OrderedSums {
+  readonly #waiting = new Map<number, tf.Tensor[]>();
+  #sums: tf.Tensor[] = [];
+  #next = 0;
 
-/** (trained vector, …constants, …batch) → [gradient, loss] */
-function lossGradient(loss: LossFunction, { network, constants: { length } }: Trainable) {
-  return (trained: tf.Tensor, ...rest: tf.Tensor[]): tf.Tensor[] => {
-    const constants = rest.slice(0, length), batch = rest.slice(length);
-    const { value, grad } = tf.valueAndGrad((vector: tf.Tensor) =>
-      loss(network(vector, ...constants), ...batch)
-    )(trained);
-    return [grad, value];
-  };
-}
+  /** Takes the tensors over. */
+  add(place: number, tensors: tf.Tensor[]): void {
+    this.#waiting.set(place, tensors);
+    for (let ready = this.#waiting.get(this.#next); ready; ready = this.#waiting.get(++this.#next)) {
+      const before = this.#sums, added = ready;
+      this.#sums = this.#next === 0 ? added : before.map((sum, i) => tf.add(sum, added[i]));
+      if (this.#next > 0) tf.dispose([...before, ...added]);
+      this.#waiting.delete(this.#next);
+    }
+  }
 
-/**
- * (parameters, moments, learning rate, corrections, gradient, loss) → [parameters, moments], the old ones where the loss is
- * not finite.
- */
-function gradientStep(optimiser: AdamWOptions) {
-  return (...args: tf.Tensor[]): tf.Tensor[] => {
-    const [parameters, firstMoment, secondMoment, learningRate, correction1, correction2, gradient, loss] =
-      args;
-    const scalars = { learningRate, correction1, correction2 };
-    const next = adamWStep({ parameters, firstMoment, secondMoment }, gradient, scalars, optimiser);
-    const isFinite = tf.isFinite(loss);
-    return [
-      tf.where(isFinite, next.parameters, parameters),
-      tf.where(isFinite, next.firstMoment, firstMoment),
-      tf.where(isFinite, next.secondMoment, secondMoment),
-    ];
-  };
+  values(): tf.Tensor[] {
+    return this.#sums;
+  }
+
+  dispose(): void {
+    tf.dispose([...this.#sums, ...Array.from(this.#waiting.values()).flat()]);
+  }
 }
 
 /** What `use` makes of numbers as scalar tensors, which are freed. */

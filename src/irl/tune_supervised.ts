@@ -13,7 +13,7 @@ import type { Demonstration } from "../data/rows.ts";
 import { encodePrompt, type Tokenizer, unknownIds } from "../data/tokenizer.ts";
 import { minibatches } from "./minibatches.ts";
 import { readDemonstrations, readModel, readTokenizer } from "./run_artifacts.ts";
-import { disposeParts, numTokensIn, sequenceParts, weightedParts } from "./sequence_parts.ts";
+import { disposeParts, lanesForBatch, numTokensIn, sequenceParts, weightedParts } from "./sequence_parts.ts";
 import type { StepOutcome, StepPorts } from "./step_ports.ts";
 import { chunkPlace, openTrainer, saveState, trainingState } from "./train_chunk.ts";
 import { type TrainedModel, trainFreshAdapter, trainWhole } from "./trained_model.ts";
@@ -61,6 +61,7 @@ async function runChunk(
   const { settings, key } = command, { model, trainable } = trained, recompute = settings.recomputeLayers;
   const trainer = openTrainer(ports, await trainingState(ports, command.state, trained), {
     name: "supervised step",
+    model,
     trainable,
     ...trainerSettings(settings, command),
     lossSettings: { model, recompute },
@@ -92,6 +93,7 @@ async function runChunk(
       const batch = Array.from(rows(step), (row) => sequences[row]);
       const parts = sequenceParts(batch, {
         size: settings.microbatchSize,
+        lanes: lanesForBatch(ports.tier, model, batch),
         padId: tokenizer.padId,
         promptLoss: settings.promptLoss,
         uncounted: unknownIds(tokenizer),

@@ -2,10 +2,11 @@
 // in, texts out. Row i draws its t-th token with the same uniform number as without compilation.
 import * as tf from "@tensorflow/tfjs-core";
 import { uniforms } from "../base/random.ts";
+import { callAll } from "../compute/call_all.ts";
 import { compileOnce } from "../compute/compile_once.ts";
 import type { TracedOperations } from "../compute/tier.ts";
 import type { Generation, SamplingOptions } from "./generate.ts";
-import type { ModelShape } from "./model_shape.ts";
+import { type ModelShape, numParameters } from "./model_shape.ts";
 import { filterProgram } from "./traced_filter.ts";
 import { MASKED, type RolloutProgram, tracedRollout } from "./traced_rollout.ts";
 import { numEarlySteps, numFewRows } from "./traced_rows.ts";
@@ -17,6 +18,8 @@ import { numEarlySteps, numFewRows } from "./traced_rows.ts";
 const GREEDY = 2 ** -60;
 /** Sizes are rounded up to these, so that few programs are made: rows to a power of two from the first. */
 const LEAST_ROWS = 64, PROMPT_MULTIPLE = 8, TOKENS_MULTIPLE = 8;
+/** Rows of a part for a lane at least, and parameters of a model whose rows are cut at most. */
+const LEAST_CUT = 32, LARGEST_CUT = 4e6;
 
 type TracedSampling = SamplingOptions & Required<Pick<SamplingOptions, "topK" | "topP">> & {
   prompts: readonly (readonly number[])[];
@@ -35,31 +38,74 @@ export async function generateTraced(
   if (outside !== undefined) {
     throw new RangeError(`generate: token ${outside} is not in the vocabulary of ${model.vocabularySize}`);
   }
-  const program = programFor(model, options);
+  const cut = rowsForLanes(model, options), program = programFor(model, options, cut[0]);
   const run = compileOnce(tier, tracedRollout(program, traced), { name: "generation", settings: program });
-  const inputs = inputTensors(program, options);
-  const [tokens, isDone, logProbabilities] = run(flat, ...inputs);
-  const values = await Promise.all([tokens.data(), isDone.data(), logProbabilities.data()]);
-  tf.dispose([...inputs, tokens, isDone, logProbabilities]);
-  return prompts.map((_, row) => {
-    const text = Array.from({ length: program.steps }, (_, step) => values[0][step * program.rows + row]);
-    const finished = values[1][row] !== 0;
-    const length = finished ? text.indexOf(program.eosId) + 1 : options.maxNewTokens;
+  const results = await callAll(
+    tier.lanes,
+    cut.map((rows) => async () => {
+      const inputs = inputTensors(program, options, rows);
+      return await run.later(flat, ...inputs).finally(() => tf.dispose(inputs));
+    }),
+  );
+  const texts = await Promise.all(
+    cut.map((rows, i) => readTexts(program, results[i], { numRows: rows.end - rows.start, ...options })),
+  );
+  tf.dispose(results.flat());
+  return texts.flat();
+}
+
+async function readTexts(
+  program: RolloutProgram,
+  results: readonly tf.Tensor[],
+  { numRows, maxNewTokens, temperature }:
+    & { numRows: number }
+    & Pick<SamplingOptions, "maxNewTokens" | "temperature">,
+): Promise<Generation[]> {
+  const [tokens, isDone, logProbabilities] = await Promise.all(results.map((result) => result.data()));
+  return Array.from({ length: numRows }, (_, row) => {
+    const text = Array.from({ length: program.steps }, (_, step) => tokens[step * program.rows + row]);
+    const finished = isDone[row] !== 0;
     return {
-      tokens: text.slice(0, length),
+      tokens: text.slice(0, finished ? text.indexOf(program.eosId) + 1 : maxNewTokens),
       finished,
-      logProbability: options.temperature === "greedy" ? 0 : values[2][row],
+      logProbability: temperature === "greedy" ? 0 : logProbabilities[row],
     };
   });
+}
+
+/** Some of the prompts, [start, end). */
+interface Rows {
+  start: number;
+  end: number;
+}
+
+/**
+ * The prompts, cut for the tier's lanes where each part has rows enough and no more rows are made up than without. The parts of a large
+ * model would read its parameters once more each, token by token.
+ */
+function rowsForLanes(
+  model: ModelShape,
+  { tier: { lanes }, prompts: { length }, samplesPerPrompt = 1 }: TracedSampling,
+): Rows[] {
+  const isSmall = numParameters(model) <= LARGEST_CUT;
+  const numParts = isSmall ? Math.max(1, Math.min(lanes, Math.floor(length / LEAST_CUT))) : 1;
+  const size = samplesPerPrompt * Math.ceil(length / numParts / samplesPerPrompt);
+  return Array.from({ length: Math.ceil(length / size) }, (_, part) => ({
+    start: part * size,
+    end: Math.min(length, (part + 1) * size),
+  }));
 }
 
 function programFor(
   model: ModelShape,
   { tier, prompts, rows = LEAST_ROWS, samplesPerPrompt = 1, maxNewTokens, padId, eosId, ...options }:
     TracedSampling,
+  { start, end }: Rows,
 ): RolloutProgram {
   const longest = Math.max(...prompts.map((prompt) => prompt.length));
-  const wanted = 2 ** Math.ceil(Math.log2(Math.max(prompts.length, rows, LEAST_ROWS)));
+  // As many as of one that is not cut, however few prompts there are.
+  const least = Math.max(rows, LEAST_ROWS) * (end - start) / prompts.length;
+  const wanted = 2 ** Math.ceil(Math.log2(Math.max(end - start, least)));
   const isShared = wanted % samplesPerPrompt === 0 && prompts.length % samplesPerPrompt === 0 &&
     prompts.every((prompt, row) => areEqual(prompt, prompts[row - row % samplesPerPrompt]));
   const steps = TOKENS_MULTIPLE * Math.ceil(maxNewTokens / TOKENS_MULTIPLE);
@@ -87,8 +133,10 @@ function areEqual(first: readonly number[], second: readonly number[]): boolean 
 /** All arguments of a program but the parameters, in order. Rows beyond the prompts are done from the start. */
 function inputTensors(
   { model, rows, samples, width, steps, padId }: RolloutProgram,
-  { prompts, key, temperature, maxNewTokens, forbidden, topK, topP }: TracedSampling,
+  { prompts: all, key, temperature, maxNewTokens, forbidden, topK, topP }: TracedSampling,
+  { start, end }: Rows,
 ): tf.Tensor[] {
+  const prompts = all.slice(start, end);
   const bodies = new Int32Array(rows / samples * width).fill(padId);
   prompts.forEach((prompt, row) => {
     if (row % samples === 0) bodies.set(prompt.slice(0, -1), row / samples * width);
@@ -102,9 +150,9 @@ function inputTensors(
   for (const id of forbidden) bias[id] = MASKED;
   const draws = new Float32Array(steps * rows);
   if (temperature !== "greedy") {
-    const drawn = uniforms(key, prompts.length * maxNewTokens);
+    const drawn = uniforms(key, all.length * maxNewTokens);
     for (let step = 0; step < maxNewTokens; step++) {
-      draws.set(drawn.subarray(step * prompts.length, (step + 1) * prompts.length), step * rows);
+      draws.set(drawn.subarray(step * all.length + start, step * all.length + end), step * rows);
     }
   }
   return [

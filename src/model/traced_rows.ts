@@ -7,9 +7,9 @@ import { type ModelShape, numParameters } from "./model_shape.ts";
 
 /**
  * Tokens of a program times parameters a layer from which a second loop pays: its body takes as long to compile as the first's, 0.8 s
- * a layer. At 1.7e9 (256 rows, 56 tokens, 3 layers of hidden size 96) it saves that in about 40 calls, at 0.4e9 in 150.
+ * a layer. At 0.8e9 (128 rows, 56 tokens, 3 layers of hidden size 96) two such programs side by side save that in about 60 calls.
  */
-const LEAST_WORK = 1e9;
+const LEAST_WORK = 0.5e9;
 
 /**
  * Rows of the second loop; the first one ends when no more texts than these go on, or after `numEarlySteps`. 0: there is no second loop.

@@ -354,6 +354,7 @@ describe("COMPUTE_ACTORS", () => {
         compile: untouched,
         compileWithState: untouched,
         openState: untouched,
+        lanes: 1,
         dispose: untouched,
       },
     };

@@ -60,6 +60,30 @@ describe(`compile() of variant "xla"${skip ? ` (skipped: ${skip})` : ""}`, () =>
     assert.ok(native.tier.traced);
   });
 
+  it(
+    "gives the same bits later, beside other calls, and takes arguments that are gone meanwhile",
+    { skip },
+    async () => {
+      const run = native.tier.compile("beside", (x, y) => [tf.matMul(x, y), tf.softmax(tf.matMul(y, x))], [
+        { shape: [64, 64], dtype: "float32" },
+        { shape: [64, 64], dtype: "float32" },
+      ]);
+      const x = tf.tidy(() =>
+        tf.reshape(uploaded(Float32Array.from({ length: 4096 }, (_, i) => Math.sin(i))), [64, 64])
+      );
+      const wanted = await valuesOf(run(x, x)), handles = alive()[2];
+      const results = await Promise.all(Array.from({ length: 20 }, () => {
+        const own = tf.add(x, 0), given = run.later(own, x);
+        own.dispose();
+        return given;
+      }));
+      for (const result of results) assert.deepEqual(await valuesOf(result), wanted);
+      assert.equal(alive()[2], handles);
+      await assert.rejects(run.later(x), ShapeError);
+      x.dispose();
+    },
+  );
+
   it("runs the function once, and from then on one operation a call", { skip }, async () => {
     let runs = 0;
     const run = native.tier.compile("runs", (x) => {
@@ -355,7 +379,7 @@ describe("compileOnce()", () => {
     const compiler = () => ({
       compile: (name: string, fn: TensorFunction, specs: readonly TensorSpec[]) => {
         compiled.push(`${name} ${specs.map(({ shape }) => shape.join("x"))}`);
-        return fn;
+        return compileEagerly(name, fn, specs);
       },
     });
     const one = compiler(), other = compiler(), x = tf.zeros([2]), longer = tf.zeros([3]);

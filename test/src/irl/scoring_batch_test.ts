@@ -1,7 +1,12 @@
 // How many sequences are scored together.
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { longestSequence, scoringBatch, scoringBatches } from "../../../src/irl/scoring_batch.ts";
+import {
+  inScoringBatches,
+  longestSequence,
+  type ScoringBatch,
+  scoringBatch,
+} from "../../../src/irl/scoring_batch.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
 import * as tf from "@tensorflow/tfjs-core";
 import { TINY_SHAPE } from "../../support/tiny_model.ts";
@@ -27,23 +32,29 @@ describe("longestSequence()", () => {
   });
 });
 
-describe("scoringBatches()", () => {
+describe("inScoringBatches()", () => {
+  const cpu = useCpuTier();
   // Only asked whether it is there.
   const TRACED = { loop: () => [], writeSlice: (target: tf.Tensor) => target };
-  const cpu = useCpuTier();
   const SEQUENCES = Array.from({ length: 300 }, (_, i) => ({
     prompt: [3 + i % 5],
     continuation: Array.from({ length: 1 + i * 7 % 23 }, () => 4),
   }));
-  const all = (isTraced: boolean) => {
-    const traced = isTraced ? TRACED : undefined;
-    return scoringBatches({ traced }, TINY_SHAPE, { sequences: SEQUENCES, padId: 1 });
+  type Seen = Pick<ScoringBatch, "rows" | "sequences" | "batch">;
+  const batches = async (sequences: typeof SEQUENCES, isTraced: boolean, lanes = 1): Promise<Seen[]> => {
+    const seen: Seen[] = [], tier = { traced: isTraced ? TRACED : undefined, lanes };
+    await inScoringBatches(tier, TINY_SHAPE, { sequences, padId: 1 }, (batch) => {
+      assert.deepEqual(batch.tensors.tokens.shape, [batch.batch.batch, batch.batch.time]);
+      seen.push(batch);
+      return Promise.resolve();
+    });
+    return seen;
   };
 
-  it("gives each sequence once, at its place and under its number, in few shapes", () => {
-    for (const isTraced of [false, true]) {
+  it("gives each sequence once, at its place and under its number, in few shapes", async () => {
+    for (const [isTraced, lanes] of [[false, 1], [true, 1], [true, 2]] as const) {
       const seen: number[] = [], shapes = new Set<string>();
-      for (const { rows, sequences, batch } of all(isTraced)) {
+      for (const { rows, sequences, batch } of await batches(SEQUENCES, isTraced, lanes)) {
         sequences.forEach((sequence, i) => {
           const first = batch.firstIndex[i], text = [...sequence.prompt, ...sequence.continuation];
           assert.equal(sequence, SEQUENCES[rows[i]]);
@@ -58,21 +69,23 @@ describe("scoringBatches()", () => {
     }
   });
 
-  it("gives long sequences one shape where shapes are compiled", () => {
+  it("gives long sequences one shape where shapes are compiled", async () => {
     const sequences = Array.from({ length: 200 }, () => ({ prompt: [3], continuation: [4] }));
     sequences[7].continuation.push(...Array.from({ length: 250 }, () => 5));
-    const sizes = (traced: typeof TRACED | undefined) =>
-      Array.from(scoringBatches({ traced }, TINY_SHAPE, { sequences, padId: 1 }), ({ batch }) => batch.batch);
-    assert.deepEqual(sizes(undefined), [128, 72]);
-    assert.deepEqual(sizes(TRACED), [128, 128]);
+    const sizes = async (isTraced: boolean) =>
+      (await batches(sequences, isTraced)).map(({ batch }) => batch.batch);
+    assert.deepEqual(await sizes(false), [128, 72]);
+    assert.deepEqual(await sizes(true), [128, 128]);
   });
 
-  it("frees the tensors of a batch with the next one, and where the reader stops", () => {
+  it("frees the tensors of a batch behind it, also where the work fails", async () => {
     assert.ok(cpu.tier);
     const before = tf.memory().numTensors;
-    for (const { sequences } of all(false)) if (sequences.length > 0) break;
+    await batches(SEQUENCES, true);
     assert.equal(tf.memory().numTensors, before);
-    for (const { sequences } of all(true)) assert.ok(sequences.length > 0);
+    const failing = () => Promise.reject(new Error("no score"));
+    const asked = { sequences: SEQUENCES, padId: 1 };
+    await assert.rejects(inScoringBatches({ lanes: 2 }, TINY_SHAPE, asked, failing), /no score/);
     assert.equal(tf.memory().numTensors, before);
   });
 });

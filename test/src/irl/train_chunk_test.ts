@@ -27,6 +27,7 @@ function openOn(
   const zeros = () => new Float32Array(parameters.length);
   return openTrainer(ports, { parameters, firstMoment: zeros(), secondMoment: zeros(), step: 0 }, {
     name: "distance",
+    model: TINY_SHAPE,
     trainable,
     optimiser: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8, weightDecay: 0.1, gradientNorm: 1 },
     learningRate: 0.01,
@@ -130,5 +131,28 @@ function contract(opened: { readonly tier: StepPorts["tier"] }, skip: string | f
 describe('openTrainer() on the tier "cpu"', () => contract(useCpuTier(), false));
 
 describe(`openTrainer() on the tier "native"${nativeSkip ? ` (skipped: ${nativeSkip})` : ""}`, () => {
-  contract(useNativeTier(), nativeSkip);
+  const native = useNativeTier();
+  describe("with lanes", () => contract(native, nativeSkip));
+  describe("one part after the other", () =>
+    contract({
+      get tier() {
+        return { ...native.tier, lanes: 1 };
+      },
+    }, nativeSkip));
+
+  it(
+    "gives the same bits each time in lanes, whichever part is ready first",
+    { skip: nativeSkip },
+    async () => {
+      const states: Float32Array[] = [];
+      for (let time = 0; time < 4; time++) {
+        const trainer = openOn(native.tier), before = tf.memory().numTensors;
+        await update(trainer, 0, [1, 2, 3, 4, 5].map((target) => part(target, 0.2)));
+        states.push((await trainer.state(1)).parameters);
+        assert.equal(tf.memory().numTensors, before);
+        trainer.close();
+      }
+      for (const state of states) assert.deepEqual(state, states[0]);
+    },
+  );
 });

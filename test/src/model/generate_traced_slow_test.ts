@@ -104,6 +104,18 @@ describe(`generate() as one program${skip ? ` (skipped: ${skip})` : ""}`, () => 
     }
   });
 
+  it(
+    "draws the same where many prompts are cut for several lanes, samples of one prompt together",
+    { skip },
+    async () => {
+      const prompts = Array.from({ length: 99 }, (_, i) => PROMPTS[Math.floor(i / 3) % 6]);
+      for (const lanes of [1, 2, 4]) {
+        const cut = await sampleOn({ ...native.tier, lanes }, { prompts, samplesPerPrompt: 3 });
+        assertAlike(cut, await plainly({ prompts }));
+      }
+    },
+  );
+
   it("runs a prompt once for all its samples, with the same result", { skip }, async () => {
     const prompts = PROMPTS.slice(0, 4).flatMap((prompt) => [prompt, prompt, prompt, prompt]);
     const once = await sample({ prompts, samplesPerPrompt: 4 });
@@ -117,7 +129,7 @@ describe(`generate() as one program${skip ? ` (skipped: ${skip})` : ""}`, () => 
     const batch = sequenceBatch(sequences, { padId: PAD, packed: true });
     const flat = tf.tensor1d(tinyParameters()), tensors = batchTensors(batch);
     const score = tokenScoring(native.tier, TINY_SHAPE, { temperature: 0.8, forbidden: FORBIDDEN });
-    const logs = score(flat, tensors), wanted = sequenceSums(await logs.data(), batch, sequences);
+    const logs = await score(flat, tensors), wanted = sequenceSums(await logs.data(), batch, sequences);
     tf.dispose([flat, logs]);
     disposeTensors(tensors);
     generations.forEach(({ logProbability }, i) =>

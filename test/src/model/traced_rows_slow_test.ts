@@ -28,7 +28,11 @@ const prompts = (count: number) => Array.from({ length: count }, (_, row) => PRO
 describe(`generate() with a second loop${skip ? ` (skipped: ${skip})` : ""}`, () => {
   const native = useNativeTier();
   type Options = Partial<SamplingOptions> & { prompts: number[][] };
-  const sample = async (options: Options, tier: Tier = native.tier): Promise<Generation[]> => {
+  // One program for all rows.
+  const sample = async (
+    options: Options,
+    tier: Tier = { ...native.tier, lanes: 1 },
+  ): Promise<Generation[]> => {
     const flat = tf.tensor1d(tinyParameters(MODEL));
     try {
       return await generate(MODEL, flat, {
@@ -71,7 +75,7 @@ describe(`generate() with a second loop${skip ? ` (skipped: ${skip})` : ""}`, ()
         sizes.push(initial[1].shape[0]);
         return traced.loop(condition, body, initial);
       };
-      await sample(options, { ...native.tier, traced: { ...traced, loop } });
+      await sample(options, { ...native.tier, lanes: 1, traced: { ...traced, loop } });
       return sizes;
     };
     // All rows, groups of rows, one group.
