@@ -15,11 +15,11 @@ import {
 import { lanesFor } from "./lanes.ts";
 import { type BatchTensors, batchTensors, disposeTensors, packedParts } from "./sequence_parts.ts";
 
-const MOST_SEQUENCES = 128;
+const MOST_SEQUENCES = 64;
 /** Numbers in memory at a time, of logits and of one layer: 512 MB. */
 const MOST_NUMBERS = 2 ** 27;
 
-/** Sequences of at most `time` tokens that are scored together: a power of two from 1 to 128. */
+/** Sequences of at most `time` tokens that are scored together: a power of two from 1 to 64. */
 export function scoringBatch(model: ModelShape, time: number): number {
   const logits = model.head === "policy" ? time * model.vocabularySize : 0;
   const each = logits + passingActivations(model, { rows: 1, time });

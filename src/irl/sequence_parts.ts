@@ -10,7 +10,7 @@ import {
 } from "../model/sequence_batch.ts";
 import type { Tier } from "../compute/tier.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import { lengthFacts, packParts, packRows } from "../model/pack_rows.ts";
+import { lengthFacts, packParts, packRows, rowLength } from "../model/pack_rows.ts";
 import { lanesFor, partsForLanes } from "./lanes.ts";
 import type { BatchPart } from "./train_chunk.ts";
 
@@ -104,7 +104,7 @@ export type PartShape = Pick<BatchOptions, "packed" | "time" | "rows">;
 export function partShape(parts: readonly (readonly TokenSequence[])[]): PartShape {
   const packed = shouldShareRows(parts.flat());
   if (!packed) return { packed };
-  const lengths = parts.map((part) => part.map(lengthOf)), time = lengthFacts(lengths.flat()).longest;
+  const lengths = parts.map((part) => part.map(lengthOf)), time = rowLength(lengthFacts(lengths.flat()));
   return { packed, time, rows: Math.max(...lengths.map((own) => packRows(own, { time }).rows)) };
 }
 

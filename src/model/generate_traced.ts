@@ -20,6 +20,7 @@ const GREEDY = 2 ** -60;
 const LEAST_ROWS = 64, PROMPT_MULTIPLE = 8, TOKENS_MULTIPLE = 8;
 /** Rows of a part for a lane at least, and parameters of a model whose rows are cut at most. */
 const LEAST_CUT = 32, LARGEST_CUT = 4e6;
+const SHORT_PROMPT = 16, FEW_SAMPLES = 4;
 
 type TracedSampling = SamplingOptions & Required<Pick<SamplingOptions, "topK" | "topP">> & {
   prompts: readonly (readonly number[])[];
@@ -115,7 +116,7 @@ function programFor(
   return {
     model,
     rows: wanted,
-    samples: isShared ? samplesPerPrompt : 1,
+    samples: isShared ? samplesTogether(samplesPerPrompt, width) : 1,
     width,
     steps,
     few,
@@ -124,6 +125,12 @@ function programFor(
     eosId,
     filter: options.temperature === "greedy" ? undefined : filterProgram(options, model.vocabularySize),
   };
+}
+
+/** Short prompts cost little, so programs for many samples are those for four: one compilation less. */
+function samplesTogether(samplesPerPrompt: number, width: number): number {
+  const isCheap = width <= SHORT_PROMPT && samplesPerPrompt % FEW_SAMPLES === 0;
+  return isCheap ? FEW_SAMPLES : samplesPerPrompt;
 }
 
 function areEqual(first: readonly number[], second: readonly number[]): boolean {

@@ -10,7 +10,7 @@ export interface PackedRows {
 }
 
 export interface PackingOptions {
-  /** Length of the longest sequence at least. */
+  /** Length of a row. @default what `rowLength` says */
   time?: number;
   /** Rows at least. */
   rows?: number;
@@ -25,10 +25,11 @@ const FILLED = 0.9;
 /** Sequences of a row at most: what is read at every sequence's end has so many places a row. */
 export const MOST_IN_ROW = 6;
 /**
- * A row is as long as a multiple of this, and there are 2^k · (16 … 32) rows: few shapes, of which each costs a compilation. Rows of twice
- * the longest sequence vary less in number than shorter ones: 64 texts of the preset demo take 16 or 17 rows of 96.
+ * A row is as long as a multiple of this, and there are 2^k · (16 … 32) rows: few shapes, of which each costs a compilation. The mean
+ * length varies less from batch to batch than the longest, so rows hold so many mean sequences: 64 texts of the preset demo take 16 or
+ * 17 rows of 96.
  */
-const TIME_MULTIPLE = 32, ROW_STEPS = 16;
+const TIME_MULTIPLE = 32, ROW_STEPS = 16, MEANS_IN_ROW = 3.5;
 
 /** Lengths of a batch's sequences. */
 export interface LengthFacts {
@@ -38,7 +39,7 @@ export interface LengthFacts {
 
 /** Whether sequences of these lengths should share rows: own ones would be badly filled, and two of them fit into one. */
 export function sharesRows({ longest, mean }: LengthFacts): boolean {
-  const fitsTwice = 2 * mean <= FILLED * rowLength(longest);
+  const fitsTwice = 2 * mean <= FILLED * rowLength({ longest, mean });
   return longest <= LONGEST_PACKED && mean < FULL * longest && fitsTwice;
 }
 
@@ -52,9 +53,9 @@ export function lengthFacts(lengths: readonly number[]): LengthFacts {
 /** Each sequence in the fullest row that still has room, longest first (best fit decreasing); in order among equal lengths. */
 export function packRows(
   lengths: readonly number[],
-  { time: least = 1, rows = 0 }: PackingOptions = {},
+  { time = rowLength(lengthFacts(lengths)), rows = 0 }: PackingOptions = {},
 ): PackedRows {
-  const { rows: used, ...packed } = bestFit(lengths, rowLength(Math.max(least, ...lengths)));
+  const { rows: used, ...packed } = bestFit(lengths, time);
   return { ...packed, rows: roundedRows(Math.max(rows, used)) };
 }
 
@@ -67,7 +68,7 @@ export interface PackedPart {
 
 /** At most `most` parts of nearly equal size. All sequences are packed together and the rows are cut: fewer places stay empty. */
 export function packParts(lengths: readonly number[], most: number): PackedPart[] {
-  const { rows: used, places, ...packed } = bestFit(lengths, rowLength(Math.max(1, ...lengths)));
+  const { rows: used, places, ...packed } = bestFit(lengths, rowLength(lengthFacts(lengths)));
   const step = rowStep(Math.ceil(used / most)),
     steps = Math.ceil(used / step),
     numParts = Math.min(most, steps);
@@ -108,13 +109,17 @@ export function packedSize(
   sequences: number,
   { longest, mean }: LengthFacts,
 ): { rows: number; time: number } {
-  const time = rowLength(longest);
+  const time = rowLength({ longest, mean });
   const rows = Math.max(Math.ceil(sequences * mean / (FILLED * time)), Math.ceil(sequences / MOST_IN_ROW));
   return { rows: roundedRows(Math.min(sequences, rows)), time };
 }
 
-function rowLength(longest: number): number {
-  return Math.min(TIME_MULTIPLE * Math.ceil(2 * longest / TIME_MULTIPLE), LONGEST_PACKED);
+/** Tokens of a row for sequences of at most `LONGEST_PACKED`: at least the longest. */
+export function rowLength({ longest, mean }: LengthFacts): number {
+  return Math.min(
+    TIME_MULTIPLE * Math.ceil(Math.max(longest, MEANS_IN_ROW * mean, 1) / TIME_MULTIPLE),
+    LONGEST_PACKED,
+  );
 }
 
 function roundedRows(rows: number): number {

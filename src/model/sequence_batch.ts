@@ -38,7 +38,7 @@ export interface BatchOptions {
   packed?: boolean | PackedRows;
   /** Lengths are rounded up to a multiple of this, so that few shapes occur. */
   lengthMultiple?: number;
-  /** Length of the longest sequence at least. */
+  /** Length of the longest sequence at least; of a row where sequences share rows. */
   time?: number;
   /** Rows at least: what no sequence fills holds PAD and counts nowhere. */
   rows?: number;

@@ -34,13 +34,13 @@ const bytesOf = (step: PlannedStep, input: RunConfigInput = {}) =>
 
 describe("stepSizes()", () => {
   it("lets short texts share rows, and trains a batch whole or in parts", () => {
-    // 64 texts of at most 50 tokens in rows of twice that.
+    // 64 texts of at most 50 tokens in rows of three and a half times the mean.
     const whole = sizesOf("sft", { supervised: { batchSize: 64 } }).trained[0];
-    assert.deepEqual([whole.rows, whole.time, whole.isCut], [14, 128, false]);
+    assert.deepEqual([whole.rows, whole.time, whole.isCut], [19, 96, false]);
     const cut = sizesOf("sft", { supervised: { batchSize: 64, microbatchSize: 8 } }).trained[0];
-    assert.deepEqual([cut.rows, cut.isCut], [2, true]);
+    assert.deepEqual([cut.rows, cut.isCut], [3, true]);
     const [pairs] = sizesOf("reward", { reward: { batchSize: 16, microbatchSize: 4 } }).trained;
-    assert.deepEqual([pairs.rows, pairs.time, pairs.isCut], [3, 160, true]);
+    assert.deepEqual([pairs.rows, pairs.time, pairs.isCut], [3, 192, true]);
   });
 
   it("gives long texts rows of their own, padded to eight tokens", () => {

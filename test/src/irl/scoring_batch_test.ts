@@ -12,12 +12,12 @@ import * as tf from "@tensorflow/tfjs-core";
 import { TINY_SHAPE } from "../../support/tiny_model.ts";
 
 describe("scoringBatch()", () => {
-  it("is 128 for small models, and a power of two that keeps logits below 512 MB for large ones", () => {
-    assert.equal(scoringBatch(TINY_SHAPE, 32), 128);
+  it("is 64 for small models, and a power of two that keeps logits below 512 MB for large ones", () => {
+    assert.equal(scoringBatch(TINY_SHAPE, 32), 64);
     const large = { ...TINY_SHAPE, vocabularySize: 50_000, maxPositions: 2048 };
     // 2^27 numbers hold 26.8 sequences of 100 tokens.
     assert.equal(scoringBatch(large, 100), 16);
-    assert.equal(scoringBatch({ ...large, head: "reward" }, 100), 128);
+    assert.equal(scoringBatch({ ...large, head: "reward" }, 100), 64);
     assert.equal(scoringBatch({ ...large, vocabularySize: 2 ** 28 }, 100), 1);
   });
 });
@@ -74,8 +74,8 @@ describe("inScoringBatches()", () => {
     sequences[7].continuation.push(...Array.from({ length: 250 }, () => 5));
     const sizes = async (isTraced: boolean) =>
       (await batches(sequences, isTraced)).map(({ batch }) => batch.batch);
-    assert.deepEqual(await sizes(false), [128, 72]);
-    assert.deepEqual(await sizes(true), [128, 128]);
+    assert.deepEqual(await sizes(false), [64, 64, 64, 8]);
+    assert.deepEqual(await sizes(true), [64, 64, 64, 64]);
   });
 
   it("frees the tensors of a batch behind it, also where the work fails", async () => {
