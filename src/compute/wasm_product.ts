@@ -25,7 +25,7 @@ export interface Product {
 
 /** Products whole, or parts of their rows or columns: the numbers of gemm.as.ts. */
 const CUTS = ["products", "rows", "columns"] as const;
-const TILE_ROWS = 6, TILE_COLUMNS = 8;
+const TILE_ROWS = 4, TILE_COLUMNS = 8;
 const FLOPS_PER_NANOSECOND = 30;
 
 export function runProduct(kernels: Kernels, product: Product): void {
