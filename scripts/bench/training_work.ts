@@ -1,11 +1,12 @@
 // Our half of the work "training": supervised steps by the trainer that every training of a run uses.
 import * as tf from "@tensorflow/tfjs-core";
 import type { StepPorts } from "../../src/irl/step_ports.ts";
+import { disposeParts, lanesForBatch, sequenceParts, weightedParts } from "../../src/irl/sequence_parts.ts";
 import { openTrainer, type Trainer } from "../../src/irl/train_chunk.ts";
 import { supervisedLoss } from "../../src/math/supervised_loss.ts";
 import { numParameters } from "../../src/model/model_shape.ts";
 import { policyLogProbabilities } from "../../src/model/policy_model.ts";
-import { type SequenceBatch, sequenceBatch } from "../../src/model/sequence_batch.ts";
+import type { TokenSequence } from "../../src/model/sequence_batch.ts";
 import { wholeModel } from "../../src/model/trainable.ts";
 import { benchParameters, benchShape, madeUpTokens, PAD } from "./bench_models.ts";
 import type { SpecOf } from "./bench_protocol.ts";
@@ -17,10 +18,16 @@ const CHECKED_STEPS = 3;
 
 export async function prepareTraining(spec: SpecOf<"training">, ports: StepPorts): Promise<PreparedWork> {
   const trainer = openSupervised(spec, ports), batches = trainingBatches(spec);
+  const model = benchShape(spec.model, "policy");
   let step = 0;
-  const run = () => {
+  const run = async () => {
     const batch = batches[step % NUM_BATCHES];
-    return trainOn(trainer, step++, batch);
+    const parts = sequenceParts(batch, {
+      size: null,
+      lanes: lanesForBatch(ports.tier, model, batch),
+      padId: PAD,
+    });
+    return await trainer.update(step++, weightedParts(parts)).finally(() => disposeParts(parts));
   };
   const checks: Record<string, number> = {};
   for (let i = 0; i < CHECKED_STEPS; i++) checks[`loss ${i}`] = await run();
@@ -58,20 +65,9 @@ function openSupervised({ model: size }: SpecOf<"training">, ports: StepPorts): 
 }
 
 /** Every token but the first is a counted label. */
-function trainingBatches({ model: { vocabulary }, batch, time }: SpecOf<"training">): SequenceBatch[] {
+function trainingBatches({ model: { vocabulary }, batch, time }: SpecOf<"training">): TokenSequence[][] {
   return Array.from({ length: NUM_BATCHES }, (_, seed) => {
     const rows = madeUpTokens(batch, time, { vocabulary, seed });
-    const sequences = rows.map((row) => ({ prompt: row.slice(0, 1), continuation: row.slice(1) }));
-    return sequenceBatch(sequences, { padId: PAD });
+    return rows.map((row) => ({ prompt: row.slice(0, 1), continuation: row.slice(1) }));
   });
-}
-
-async function trainOn(trainer: Trainer, step: number, batch: SequenceBatch): Promise<number> {
-  const shape: [number, number] = [batch.batch, batch.time];
-  const tensors = [
-    tf.tensor2d(batch.tokens, shape, "int32"),
-    tf.tensor2d(batch.labels, shape, "int32"),
-    tf.tensor2d(batch.continuationMask, shape),
-  ];
-  return await trainer.update(step, [{ tensors, weight: 1 }]).finally(() => tf.dispose(tensors));
 }

@@ -1,4 +1,4 @@
-// Moving numbers about on the wasm tier: identity, gather, slice, split and concat. The package's kernels copy what can
+// Moving numbers about on the wasm tier: identity, gather, slice, split, concat and tile. The package's kernels copy what can
 // be shared, read whole tensors to slice them, compute every index anew, and gather wrongly with batch dimensions.
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
@@ -48,6 +48,12 @@ export const copyKernels: readonly WasmKernel[] = [
     run({ inputs, attribute }, backend) {
       const tensors = inputs(), [axis] = tf.util.parseAxisParam(Number(attribute("axis")), tensors[0].shape);
       return concat(backend, tensors, axis);
+    },
+  },
+  {
+    name: tf.Tile,
+    run({ input, attribute }, backend) {
+      return tile(backend, input("x"), [wholeNumbers(attribute("reps"))].flat());
     },
   },
 ];
@@ -163,4 +169,35 @@ function copy(source: Numbers, target: Numbers, run: { from: number; to: number;
     return;
   }
   for (let i = 0; i < count; i++) target[to + i] = source[from + i];
+}
+
+/** Every axis in turn, from the last: its runs one after the other, as often as it is repeated. */
+function tile(backend: BackendWasm, x: tf.TensorInfo, reps: readonly number[]): tf.TensorInfo {
+  const out = backend.makeOutput(x.shape.map((length, axis) => length * reps[axis]), x.dtype);
+  const target = backend.typedArrayFromHeap(out);
+  let values: Numbers = backend.typedArrayFromHeap(x), run = 1;
+  for (let axis = x.shape.length - 1; axis >= 0; axis--) {
+    run *= x.shape[axis];
+    if (reps[axis] !== 1) values = repeatedRuns(values, run, reps[axis]);
+    run *= reps[axis];
+  }
+  target.set(values);
+  return out;
+}
+
+function repeatedRuns(values: Numbers, run: number, times: number): Numbers {
+  const length = values.length * times;
+  const repeated = values instanceof Float32Array
+    ? new Float32Array(length)
+    : values instanceof Int32Array
+    ? new Int32Array(length)
+    : new Uint8Array(length);
+  if (run === 1) {
+    for (let i = 0; i < values.length; i++) repeated.fill(values[i], i * times, (i + 1) * times);
+    return repeated;
+  }
+  for (let from = 0, to = 0; from < values.length; from += run) {
+    for (let time = 0; time < times; time++, to += run) repeated.set(values.subarray(from, from + run), to);
+  }
+  return repeated;
 }

@@ -7,6 +7,7 @@ import { type Kernels, NUMBERS_PER_ITEM } from "./wasm_kernels.ts";
 export function elementwiseKernels(kernels: Kernels): WasmKernel[] {
   return [
     erfKernel(kernels),
+    comparison(tf.Equal, (a, b) => a === b),
     comparison(tf.Less, (a, b) => a < b),
     comparison(tf.LessEqual, (a, b) => a <= b),
     comparison(tf.Greater, (a, b) => a > b),

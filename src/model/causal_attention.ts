@@ -65,7 +65,9 @@ export function endAttention(
   { ends, segments }: { ends: tf.Tensor; segments?: tf.Tensor },
 ): tf.Tensor {
   const [batch, heads, time] = queries.shape, slots = ends.shape[1] ?? 0, picks = atEnds(ends, time);
-  const ofHeads = tf.tile(tf.reshape(picks, [batch, 1, slots, time]), [1, heads, 1, 1]);
+  // Joined and not tiled: the tier "wasm" tiles number by number.
+  const ofHead = tf.reshape(picks, [batch, 1, slots, time]);
+  const ofHeads = tf.concat(Array.from({ length: heads ?? 1 }, () => ofHead), 1);
   const picked: HeadTensors = { queries: tf.matMul(ofHeads, queries), keys, values };
   const own = tf.reshape(tf.cast(ends, "float32"), [batch, 1, slots, 1]);
   const positions = tf.reshape(tf.range(0, time, 1), [1, 1, 1, time]);

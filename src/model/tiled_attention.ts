@@ -135,6 +135,7 @@ function piece(x: tf.Tensor, span: Span): tf.Tensor {
  * be broadcast to the whole shape of the scores, which XLA folds into a constant.
  */
 export function hiding(groups: number, queries: Span, keys: Span): tf.Tensor {
-  const rows = tf.tile(tf.range(...queries), [groups]), columns = tf.range(...keys);
+  const own = tf.range(...queries), rows = groups === 1 ? own : tf.tile(own, [groups]);
+  const columns = tf.range(...keys);
   return tf.mul(tf.minimum(tf.sub(tf.expandDims(rows, 1), tf.expandDims(columns, 0)), 0), 1e9);
 }

@@ -153,6 +153,29 @@ const operationCases: TierCase[] = [
     ],
   },
   {
+    name: "tile of axes in the middle and at the end, of one number, of whole numbers",
+    compute: () => [
+      tf.tile(made([2, 3, 4], 5), [1, 2, 1]),
+      tf.tile(made([2, 3], 5), [3, 2]),
+      tf.tile(made([3, 1], 5), [2, 4]),
+      tf.tile(made([1], 5), [7]),
+      tf.tile(ids([3, 1, 4], [3]), [2]),
+      ...withGradients((x) => tf.tile(x, [2, 1, 3]), [made([2, 2, 2], 3)]),
+    ],
+  },
+  {
+    name: "where() by one condition for all",
+    compute: () =>
+      [true, false].map((holds) => tf.where(tf.scalar(holds, "bool"), made([5, 3], 5), made([5, 3], 7))),
+  },
+  {
+    name: "equal numbers of rows and columns",
+    compute: () => [
+      tf.cast(tf.equal(ids([3, 1, 4, 1, 5, -1], [2, 3, 1]), ids([1, 4, 2, 5], [1, 1, 4])), "float32"),
+      tf.cast(tf.equal(made([2, 3], 2), made([2, 3], 2)), "float32"),
+    ],
+  },
+  {
     name: "concat and stack",
     compute: () => [
       tf.concat([made([2, 3], 5), made([4, 3], 7)], 0),
