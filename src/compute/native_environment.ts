@@ -37,6 +37,7 @@ export function nativeEnvironment(
     // glibc would map and unmap every tensor above 128 KB, with a page fault for each 4 KB: half the speed.
     MALLOC_MMAP_MAX_: "0",
     MALLOC_TRIM_THRESHOLD_: "100000000000",
+    MALLOC_ARENA_MAX: "1",
     // No log: libtensorflow tells about processor features, devices and loaded programs on stderr. Errors come to us as such.
     TF_CPP_MIN_LOG_LEVEL: "3",
     // A GPU's memory is taken as needed, so that several actors can share it.

@@ -2,7 +2,7 @@
 // after a compilation, which asks for much of another kind once. Elsewhere than on Linux nothing is changed.
 
 /** Parameters of mallopt(3). */
-const M_TRIM_THRESHOLD = -1, M_MMAP_MAX = -4;
+const M_TRIM_THRESHOLD = -1, M_MMAP_MAX = -4, M_ARENA_MAX = -8;
 const LARGEST_INT = 2 ** 31 - 1;
 /** What glibc starts with. */
 const USUAL_TRIM_THRESHOLD = 128 * 1024, USUAL_MMAP_MAX = 65_536;
@@ -17,6 +17,8 @@ export class NativeMemory {
 
   /** Without it, each tensor above 128 KB is mapped and unmapped, with a page fault for each 4 KB: half the speed. */
   constructor() {
+    // One heap for all threads: those of further ones are unmapped as soon as they are empty, behind every call of a lane.
+    this.#libc?.symbols.mallopt(M_ARENA_MAX, 1);
     this.#set(0, LARGEST_INT);
   }
 

@@ -3,8 +3,8 @@ import type { Tier } from "../compute/tier.ts";
 import { keptActivations } from "../model/model_cost.ts";
 import { type ModelShape, numParameters } from "../model/model_shape.ts";
 
-/** What a part in a further lane may take: gradient, activations, logits. Larger ones come one after the other. */
-const MOST_BYTES = 2 ** 28;
+/** What a part in a lane may take: gradient, activations, logits. Larger ones fill the threads by themselves, and gain nothing. */
+const MOST_BYTES = 2 ** 26;
 /** Tokens of a part at least: the products of smaller ones are slow. */
 const LEAST_TOKENS = 400;
 

@@ -10,7 +10,7 @@ describe("lanesFor()", () => {
       lanesFor({ lanes: 3 }, model, { rows, time: 64 });
     assert.equal(lanes(TINY_SHAPE, 16), 3);
     assert.equal(lanes(TINY_SHAPE, 100_000), 1);
-    // 256 MB are 2^26 numbers: 16 rows of 64 logits from a vocabulary of 2^16 alone.
+    // 64 MB are 2^24 numbers: a quarter of 16 rows of 64 logits from a vocabulary of 2^16 alone.
     assert.equal(lanes({ ...TINY_SHAPE, vocabularySize: 2 ** 16 }, 16), 1);
     assert.equal(lanes({ ...TINY_SHAPE, vocabularySize: 2 ** 16, head: "reward" }, 8), 3);
   });
