@@ -119,8 +119,7 @@ function withLengths(data: PlanData, given: Options): PlanData {
 
 /** What the command prints, as lines and as data. */
 export function plan({ config, data, tier, device }: Planned, hostBytes: number) {
-  const facts = COMPUTE_DEVICES[device], threads = navigator.hardwareConcurrency;
-  const variant = tier === "native" ? "xla" : "", own = { name: tier, variant, threads, engine: "" };
+  const facts = COMPUTE_DEVICES[device], own = { name: tier, threads: navigator.hardwareConcurrency };
   const budget = planBudget(config, data, tier, facts.memoryBytes === undefined ? lanesOf(own) : 1);
   const available = { hostBytes, deviceBytes: facts.memoryBytes };
   const shortage = memoryShortage(budget, available);

@@ -26,9 +26,7 @@ export async function measurePlan(
   data: PlanData,
   { tier, told }: { tier: TierOptions; told: (text: string) => void },
 ): Promise<MeasuredPlan[]> {
-  const variant = tier.variant ?? (tier.name === "native" ? "xla" : "");
-  const lanes = lanesOf({ name: tier.name, variant, threads: tier.threads, engine: "" });
-  const budget = planBudget(config, data, tier.name, lanes), measured: MeasuredPlan[] = [];
+  const budget = planBudget(config, data, tier.name, lanesOf(tier)), measured: MeasuredPlan[] = [];
   const folder = await Deno.makeTempDir({ prefix: "plan-" });
   const interrupt = () => {
     Deno.removeSync(folder, { recursive: true });

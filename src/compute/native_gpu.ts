@@ -9,7 +9,7 @@ export function nativeEngine(version: string, gpu?: { tf32: boolean }): string {
   return `tensorflow ${version}, GPU ${name}, TF32 ${gpu.tf32 ? "on" : "off"}`;
 }
 
-export function computesOnNvidia({ name, engine }: TierDescription): boolean {
+export function computesOnNvidia({ name, engine }: Pick<TierDescription, "name" | "engine">): boolean {
   return name === "native" && engine.includes(", GPU ");
 }
 

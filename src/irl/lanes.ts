@@ -8,15 +8,18 @@ const MOST_BYTES = 2 ** 26;
 /** Tokens of a part at least: the products of smaller ones are slow. */
 const LEAST_TOKENS = 400;
 
-/** Parts of this size that are trained or scored at a time: the tier's lanes where they are small, else 1. */
+/** Parts of these sizes that are trained or scored at a time: the tier's lanes where all are small, else 1. */
 export function lanesFor(
   { lanes }: Pick<Tier, "lanes">,
   model: ModelShape,
-  { rows, time }: { rows: number; time: number },
+  ...sizes: readonly { rows: number; time: number }[]
 ): number {
-  const logits = model.head === "policy" ? rows * time * model.vocabularySize : 0;
-  const numbers = numParameters(model) + keptActivations(model, { rows, time, recompute: false }) + logits;
-  return 4 * numbers <= MOST_BYTES ? lanes : 1;
+  const logits = model.head === "policy" ? model.vocabularySize : 0;
+  const areSmall = sizes.every(({ rows, time }) => {
+    const numbers = numParameters(model) + keptActivations(model, { rows, time }) + rows * time * logits;
+    return 4 * numbers <= MOST_BYTES;
+  });
+  return areSmall ? lanes : 1;
 }
 
 /** Into how many parts a batch of so many tokens is cut that could be worked on whole. */

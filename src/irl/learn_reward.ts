@@ -19,7 +19,6 @@ import { partsForLanes } from "./lanes.ts";
 import { minibatches } from "./minibatches.ts";
 import { readDemonstrations, readGenerations, readModel, readTokenizer } from "./run_artifacts.ts";
 import { inScoringBatches } from "./scoring_batch.ts";
-
 import {
   batchTensors,
   lanesForBatch,
@@ -269,11 +268,11 @@ export async function scoreSequences(
   { tier, model, parameters, padId }: Scorer,
 ): Promise<Float32Array> {
   const first = firstEquals(sequences), score = rewardScoring(tier, model);
-  const distinct = sequences.filter((_, i) => first[i] === i), scores = new Float32Array(distinct.length);
+  const distinct = sequences.filter((_, i) => first[i] === i), scores: number[] = [];
   await inScoringBatches(tier, model, { sequences: distinct, padId }, async ({ rows, tensors }) => {
     const result = await score(parameters, tensors), values = await readVector(result);
     result.dispose();
     rows.forEach((row, i) => scores[row] = values[i]);
   });
-  return Float32Array.from(ofEach(first, Array.from(scores)));
+  return Float32Array.from(ofEach(first, scores));
 }

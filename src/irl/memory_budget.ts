@@ -131,7 +131,7 @@ function workingParts(sizes: StepSizes, { arrayFactor, lanes = 1 }: TierMemory):
 
 /** Of every program, as often as it runs at a time. */
 function programParts({ trained, scored, generated }: StepSizes, lanes: number): MemoryPart[][] {
-  const lanesOf = (size: BatchSize) => lanesFor({ lanes }, size.model, size);
+  const lanesAt = (size: BatchSize) => lanesFor({ lanes }, size.model, size);
   return [
     ...generated.map((size) => [
       part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
@@ -144,13 +144,13 @@ function programParts({ trained, scored, generated }: StepSizes, lanes: number):
     ]),
     ...scored.map((size) => [
       part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
-      part("activations", lanesOf(size) * BYTES * passingActivations(size.model, size)),
-      part("logits", lanesOf(size) * SCORED_LOGITS * logitBytes(size)),
+      part("activations", lanesAt(size) * BYTES * passingActivations(size.model, size)),
+      part("logits", lanesAt(size) * SCORED_LOGITS * logitBytes(size)),
     ]),
     ...trained.map((size) => {
       // One after the other, the gradients of parts are added to the sums as they come; a whole batch is cut for the lanes. What an
       // adapter makes of the network is made in the program as well.
-      const numLanes = lanesOf(size), numParts = size.isCut ? numLanes : 1;
+      const numLanes = lanesAt(size), numParts = size.isCut ? numLanes : 1;
       const gradients = size.isCut && numLanes === 1 ? 0 : numLanes;
       return [
         part("gradients", (gradients + Number(size.isAdapter)) * vectorBytes(size.model)),

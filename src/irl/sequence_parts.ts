@@ -1,4 +1,4 @@
-// A batch of sequences cut into parts, of which the activations of one are in memory at a time, and batches as tensors.
+// A batch of sequences cut into parts, of which one is worked on at a time, or one in each lane, and batches as tensors.
 import * as tf from "@tensorflow/tfjs-core";
 import {
   type BatchOptions,
@@ -58,7 +58,7 @@ export interface SequencePart {
 }
 
 export interface PartOptions extends BatchOptions {
-  /** About so many sequences in a part; null: all of them in one, or one for each lane. */
+  /** About so many sequences in a part; null: all of them in one, or one for each lane where they share rows. */
   size: number | null;
   /** Parts that are worked on at a time. @default 1 */
   lanes?: number;
@@ -69,24 +69,22 @@ export function sequenceParts(
   sequences: readonly TokenSequence[],
   { size, lanes = 1, ...options }: PartOptions,
 ): SequencePart[] {
-  const numParts = size === null
-    ? partsForLanes(lanes, numTokensIn(sequences))
-    : Math.ceil(sequences.length / size);
+  const step = size ?? sequences.length, numParts = Math.ceil(sequences.length / step);
   if (shouldShareRows(sequences)) {
-    return packedParts(sequences, numParts).map(({ rows, texts, packing }) =>
+    const most = size === null ? partsForLanes(lanes, numTokensIn(sequences)) : numParts;
+    return packedParts(sequences, most).map(({ rows, texts, packing }) =>
       partOf(rows, sequenceBatch(texts, { ...options, ...packing }))
     );
   }
-  const order = sequences.map((_, row) => row), step = size ?? Math.ceil(sequences.length / numParts);
+  const order = sequences.map((_, row) => row);
   if (size !== null) order.sort((a, b) => lengthOf(sequences[a]) - lengthOf(sequences[b]) || a - b);
-  const { longest: time } = lengthFacts(sequences.map(lengthOf)), shape = size === null ? { time } : {};
   return Array.from({ length: numParts }, (_, part) => {
     const rows = order.slice(part * step, (part + 1) * step);
-    return partOf(rows, sequenceBatch(rows.map((row) => sequences[row]), { ...options, ...shape }));
+    return partOf(rows, sequenceBatch(rows.map((row) => sequences[row]), options));
   });
 }
 
-/** A batch whose sequences share rows, in at most so many parts of one shape; `packing` is what `sequenceBatch` wants of it. */
+/** A batch whose sequences share rows, in at most so many parts of nearly equal size; `packing` is what `sequenceBatch` wants of it. */
 export function packedParts(
   sequences: readonly TokenSequence[],
   numParts: number,
@@ -114,18 +112,16 @@ export function lanesForParts(
   model: ModelShape,
   parts: readonly SequencePart[],
 ): number {
-  return Math.min(
-    ...parts.map(({ batch: { batch: rows, time } }) => lanesFor(tier, model, { rows, time })),
-    tier.lanes,
-  );
+  return lanesFor(tier, model, ...parts.map(({ batch: { batch: rows, time } }) => ({ rows, time })));
 }
 
-/** The same for a batch that is not cut yet. */
+/** The same for a batch that is not cut yet. One whose sequences have rows of their own is not worth cutting. */
 export function lanesForBatch(
   tier: Pick<Tier, "lanes">,
   model: ModelShape,
   sequences: readonly TokenSequence[],
 ): number {
+  if (!shouldShareRows(sequences)) return 1;
   const { longest: time, mean } = lengthFacts(sequences.map(lengthOf));
   return lanesFor(tier, model, { rows: Math.ceil(sequences.length * mean / Math.max(1, time)), time });
 }

@@ -21,7 +21,7 @@ export interface TrainerOptions extends TrainerSettings, TrainingFunctions {
   model: ModelShape;
 }
 
-/** Part of a batch: activations of one part are in memory at a time. */
+/** Part of a batch: activations of one part are in memory at a time, or of one in each lane. */
 export interface BatchPart {
   /** What the loss takes after the parameters: tokens [rows, time] first. */
   tensors: tf.Tensor[];
@@ -81,12 +81,11 @@ class StateTrainer implements Trainer {
 
   async update(step: number, parts: readonly BatchPart[]): Promise<number> {
     const { name, optimiser, learningRate } = this.#options;
-    const scalars = [
+    const loss = await useScalars([
       learningRate * learningRateFactor(step, this.#options),
       1 - optimiser.beta1 ** (step + 1),
       1 - optimiser.beta2 ** (step + 1),
-    ].map((value) => tf.scalar(value));
-    const loss = await this.#updateBy(scalars, parts).finally(() => tf.dispose(scalars));
+    ], (scalars) => this.#updateBy(scalars, parts));
     const [value] = await loss.data();
     loss.dispose();
     if (Number.isFinite(value)) return value;
@@ -128,8 +127,8 @@ class StateTrainer implements Trainer {
     this.#hide();
     if (parts.length === 1) return this.#whole(scalars, parts[0]);
     const sizes = parts.map(({ tensors: [{ shape: [rows = 1, time = 1] }] }) => ({ rows, time }));
-    const lanes = Math.min(...sizes.map((size) => lanesFor(this.#tier, this.#options.model, size)));
-    return lanes === 1 ? this.#inParts(scalars, parts) : await this.#inLanes(scalars, parts, lanes);
+    const lanes = lanesFor(this.#tier, this.#options.model, ...sizes);
+    return await (lanes === 1 ? this.#inParts(scalars, parts) : this.#inLanes(scalars, parts, lanes));
   }
 
   #whole(scalars: tf.Tensor[], { tensors }: BatchPart): tf.Tensor {
@@ -139,13 +138,13 @@ class StateTrainer implements Trainer {
   /** Several parts at a time, each with a gradient of its own; they are added in the parts' order. */
   async #inLanes(scalars: tf.Tensor[], parts: readonly BatchPart[], lanes: number): Promise<tf.Tensor> {
     const { gradient, update } = this.#steps, { constants } = this.#options.trainable;
-    const trained = this.#vectors.read(0), weights = parts.map(({ weight }) => tf.scalar(weight));
-    const sums = new OrderedSums();
+    const trained = this.#vectors.read(0), sums = new OrderedSums();
     try {
       await callAll(
         lanes,
-        parts.map(({ tensors }, i) => async () => {
-          sums.add(i, await gradient.later(trained, weights[i], ...constants, ...tensors));
+        parts.map(({ tensors, weight }, i) => async () => {
+          const run = ([share]: tf.Tensor[]) => gradient.later(trained, share, ...constants, ...tensors);
+          sums.add(i, await useScalars([weight], run));
           return [];
         }),
       );
@@ -155,23 +154,23 @@ class StateTrainer implements Trainer {
       update(this.#vectors, ...scalars, slope, loss);
       return tf.clone(loss);
     } finally {
-      tf.dispose([trained, ...weights]);
+      trained.dispose();
       sums.dispose();
     }
   }
 
   /** One part after the other, whose gradients are added where they are made: one is in memory. */
-  #inParts(scalars: tf.Tensor[], parts: readonly BatchPart[]): tf.Tensor {
+  async #inParts(scalars: tf.Tensor[], parts: readonly BatchPart[]): Promise<tf.Tensor> {
     const { part, update } = this.#steps, { size, constants } = this.#options.trainable;
     const sums = this.#sums ??= this.#tier.openState([tf.zeros([size]), tf.scalar(0)]);
     const trained = this.#vectors.read(0);
     try {
-      parts.forEach(({ tensors, weight }, index) =>
-        useScalars(
+      for (const [index, { tensors, weight }] of parts.entries()) {
+        await useScalars(
           [Number(index > 0), weight],
           (carry) => part(sums, trained, ...carry, ...constants, ...tensors),
-        )
-      );
+        );
+      }
     } finally {
       trained.dispose();
     }
@@ -228,10 +227,13 @@ class OrderedSums {
 }
 
 /** What `use` makes of numbers as scalar tensors, which are freed. */
-function useScalars<Result>(values: readonly number[], use: (scalars: tf.Tensor[]) => Result): Result {
+async function useScalars<Result>(
+  values: readonly number[],
+  use: (scalars: tf.Tensor[]) => Result | Promise<Result>,
+): Promise<Result> {
   const scalars = values.map((value) => tf.scalar(value));
   try {
-    return use(scalars);
+    return await use(scalars);
   } finally {
     tf.dispose(scalars);
   }

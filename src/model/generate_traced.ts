@@ -41,10 +41,12 @@ export async function generateTraced(
   }
   const cut = rowsForLanes(model, options), program = programFor(model, options, cut[0]);
   const run = compileOnce(tier, tracedRollout(program, traced), { name: "generation", settings: program });
+  const { key, maxNewTokens, temperature } = options;
+  const drawn = temperature === "greedy" ? undefined : uniforms(key, prompts.length * maxNewTokens);
   const results = await callAll(
     tier.lanes,
     cut.map((rows) => async () => {
-      const inputs = inputTensors(program, options, rows);
+      const inputs = inputTensors(program, { ...options, drawn }, rows);
       return await run.later(flat, ...inputs).finally(() => tf.dispose(inputs));
     }),
   );
@@ -81,8 +83,8 @@ interface Rows {
 }
 
 /**
- * The prompts, cut for the tier's lanes where each part has rows enough and no more rows are made up than without. The parts of a large
- * model would read its parameters once more each, token by token.
+ * The prompts, cut for the tier's lanes where each part has rows enough, the samples of a prompt together. The parts of a large model
+ * would read its parameters once more each, token by token.
  */
 function rowsForLanes(
   model: ModelShape,
@@ -137,10 +139,15 @@ function areEqual(first: readonly number[], second: readonly number[]): boolean 
   return first === second || first.length === second.length && first.every((id, i) => id === second[i]);
 }
 
-/** All arguments of a program but the parameters, in order. Rows beyond the prompts are done from the start. */
+/**
+ * All arguments of a program but the parameters, in order, for some of the prompts. Rows beyond them are done from the start.
+ * `drawn`: uniform numbers of all prompts' first tokens, then of their second ones …; undefined where nothing is drawn.
+ */
 function inputTensors(
   { model, rows, samples, width, steps, padId }: RolloutProgram,
-  { prompts: all, key, temperature, maxNewTokens, forbidden, topK, topP }: TracedSampling,
+  { prompts: all, drawn, temperature, maxNewTokens, forbidden, topK, topP }:
+    & TracedSampling
+    & { drawn: Float32Array | undefined },
   { start, end }: Rows,
 ): tf.Tensor[] {
   const prompts = all.slice(start, end);
@@ -156,8 +163,7 @@ function inputTensors(
   const bias = new Float32Array(model.vocabularySize);
   for (const id of forbidden) bias[id] = MASKED;
   const draws = new Float32Array(steps * rows);
-  if (temperature !== "greedy") {
-    const drawn = uniforms(key, all.length * maxNewTokens);
+  if (drawn !== undefined) {
     for (let step = 0; step < maxNewTokens; step++) {
       draws.set(drawn.subarray(step * all.length + start, step * all.length + end), step * rows);
     }
