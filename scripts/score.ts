@@ -13,7 +13,7 @@ import type { Demonstration, PreferencePair } from "../src/data/rows.ts";
 import { scoreSequences } from "../src/irl/learn_reward.ts";
 import { continuationLogProbabilities } from "../src/irl/score_policy.ts";
 import { contextLimit } from "../src/model/model_shape.ts";
-import type { TokenSequence } from "../src/model/sequence_batch.ts";
+import type { TokenSequence } from "../src/model/token_sequence.ts";
 import { type CommandLine, flag, value } from "./command_line.ts";
 import { tellUnknownWords } from "./generate.ts";
 import {

@@ -6,7 +6,7 @@ import { openTrainer, type Trainer } from "../../src/irl/train_chunk.ts";
 import { supervisedLoss } from "../../src/math/supervised_loss.ts";
 import { numParameters } from "../../src/model/model_shape.ts";
 import { policyLogProbabilities } from "../../src/model/policy_model.ts";
-import type { TokenSequence } from "../../src/model/sequence_batch.ts";
+import type { TokenSequence } from "../../src/model/token_sequence.ts";
 import { wholeModel } from "../../src/model/trainable.ts";
 import { benchParameters, benchShape, madeUpTokens, PAD } from "./bench_models.ts";
 import type { SpecOf } from "./bench_protocol.ts";

@@ -43,13 +43,13 @@ export async function openBestOfN(task: PolicyTask): Promise<PolicyUpdates> {
     trainable: trained.trainable,
     ...trainerSettings(settings, command),
     lossSettings: { model, temperature, forbidden, recompute },
-    loss: (flat, tokens, labels, mask, segments) =>
+    loss: (flat, tokens, labels, mask, placement) =>
       supervisedLoss(
         tf.reshape(
           policyLogProbabilities(model, flat, {
             tokens,
             labels,
-            segments,
+            placement,
             temperature,
             forbidden,
             recompute,

@@ -5,7 +5,7 @@ import { compileOnce } from "../compute/compile_once.ts";
 import type { Tier } from "../compute/tier.ts";
 import type { ModelShape } from "../model/model_shape.ts";
 import { forbiddenBias, policyLogProbabilities } from "../model/policy_model.ts";
-import { lengthOf, type SequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import type { SequenceBatch } from "../model/sequence_batch.ts";
 import { rewardScores } from "../model/reward_model.ts";
 import { tokenValues } from "../model/value_model.ts";
 import { type BatchTensors, optional } from "./sequence_parts.ts";
@@ -15,7 +15,7 @@ import { type BatchTensors, optional } from "./sequence_parts.ts";
  */
 export type RewardScoring = (
   flat: tf.Tensor,
-  batch: Pick<BatchTensors, "tokens" | "segments" | "ends" | "slotIndex">,
+  batch: Pick<BatchTensors, "tokens" | "placement" | "ends" | "slotIndex">,
 ) => Promise<tf.Tensor>;
 
 export function rewardScoring(tier: Tier, model: ModelShape): RewardScoring {
@@ -23,13 +23,13 @@ export function rewardScoring(tier: Tier, model: ModelShape): RewardScoring {
   const { rewardShift, ...unshifted } = model;
   const run = compileOnce(
     tier,
-    (flat, tokens, ends, slotIndex, segments) => [
-      rewardScores(unshifted, flat, { tokens, ends, slotIndex, segments }),
+    (flat, tokens, ends, slotIndex, placement) => [
+      rewardScores(unshifted, flat, { tokens, ends, slotIndex, placement }),
     ],
     { name: "reward scores", settings: unshifted },
   );
-  return async (flat, { tokens, ends, slotIndex, segments }) => {
-    const [scores] = await run.later(flat, tokens, ends, slotIndex, ...optional(segments));
+  return async (flat, { tokens, ends, slotIndex, placement }) => {
+    const [scores] = await run.later(flat, tokens, ends, slotIndex, ...optional(placement));
     if (!rewardShift) return scores;
     const shifted = tf.sub(scores, rewardShift);
     scores.dispose();
@@ -40,7 +40,7 @@ export function rewardScoring(tier: Tier, model: ModelShape): RewardScoring {
 /** log π(y_t | x, y_<t) of every position's label, [batch, time], nats, of flat [parameters]. The caller disposes it. */
 export type TokenScoring = (
   flat: tf.Tensor,
-  batch: Pick<BatchTensors, "tokens" | "labels" | "segments">,
+  batch: Pick<BatchTensors, "tokens" | "labels" | "placement">,
 ) => Promise<tf.Tensor>;
 
 /** One program for all temperatures and forbidden tokens. */
@@ -51,15 +51,15 @@ export function tokenScoring(
 ): TokenScoring {
   const run = compileOnce(
     tier,
-    (flat, tokens, labels, temperature, forbidden, segments) => [
-      policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden, segments }),
+    (flat, tokens, labels, temperature, forbidden, placement) => [
+      policyLogProbabilities(model, flat, { tokens, labels, temperature, forbidden, placement }),
     ],
     { name: "token log-probabilities", settings: model },
   );
-  return async (flat, { tokens, labels, segments }) => {
+  return async (flat, { tokens, labels, placement }) => {
     const temperature = tf.scalar(options.temperature);
     const forbidden = tf.tensor1d(forbiddenBias(options.forbidden, model.vocabularySize));
-    const [logs] = await run.later(flat, tokens, labels, temperature, forbidden, ...optional(segments))
+    const [logs] = await run.later(flat, tokens, labels, temperature, forbidden, ...optional(placement))
       .finally(() => tf.dispose([temperature, forbidden]));
     return logs;
   };
@@ -69,25 +69,23 @@ export function tokenScoring(
 export function valueScoring(
   tier: Tier,
   model: ModelShape,
-): (flat: tf.Tensor, batch: Pick<BatchTensors, "tokens" | "segments">) => Promise<tf.Tensor> {
+): (flat: tf.Tensor, batch: Pick<BatchTensors, "tokens" | "placement">) => Promise<tf.Tensor> {
   const run = compileOnce(
     tier,
-    (flat, tokens, segments) => [tokenValues(model, flat, { tokens, segments })],
+    (flat, tokens, placement) => [tokenValues(model, flat, { tokens, placement })],
     { name: "token values", settings: model },
   );
-  return async (flat, { tokens, segments }) => (await run.later(flat, tokens, ...optional(segments)))[0];
+  return async (flat, { tokens, placement }) => (await run.later(flat, tokens, ...optional(placement)))[0];
 }
 
 /** Σ_t of each sequence's counted labels, from numbers at every position, [batch, time]. */
 export function sequenceSums(
   perToken: ArrayLike<number>,
-  { continuationMask, firstIndex }: SequenceBatch,
-  sequences: readonly TokenSequence[],
+  { continuationMask, places }: SequenceBatch,
 ): Float64Array {
-  return Float64Array.from(sequences, (sequence, i) => {
-    const first = firstIndex[i], end = first + lengthOf(sequence);
+  return Float64Array.from(places, (own) => {
     let sum = 0;
-    for (let at = first; at < end; at++) sum += continuationMask[at] * perToken[at];
+    for (const at of own) if (continuationMask[at] > 0) sum += perToken[at];
     return sum;
   });
 }

@@ -11,7 +11,7 @@ import { numSlotErrors } from "../data/slot_errors.ts";
 import type { EvaluatedText } from "../data/stored_rows.ts";
 import { distinct2, meanLength } from "../data/text_measures.ts";
 import { encodePrompt, unknownIds } from "../data/tokenizer.ts";
-import type { TokenSequence } from "../model/sequence_batch.ts";
+import type { TokenSequence } from "../model/token_sequence.ts";
 import { goldPairAccuracy, preferenceAccuracy, rewardMargin } from "./evaluate_reward.ts";
 import { readEvaluation, readModel, readPreferences, readTokenizer } from "./run_artifacts.ts";
 import { forbiddenTokens, generateInBatches, type Sampler } from "./sample_generations.ts";

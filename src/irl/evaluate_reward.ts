@@ -6,7 +6,7 @@ import type { GoldMeasure } from "../data/gold.ts";
 import type { EvaluationPrompt, PreferencePair } from "../data/rows.ts";
 import { numSlotErrors } from "../data/slot_errors.ts";
 import { encodePrompt, type Tokenizer } from "../data/tokenizer.ts";
-import type { TokenSequence } from "../model/sequence_batch.ts";
+import type { TokenSequence } from "../model/token_sequence.ts";
 import { type Scorer, scoreSequences } from "./learn_reward.ts";
 
 /**

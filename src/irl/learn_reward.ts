@@ -13,7 +13,8 @@ import { type RewardUnit, rewardUnit } from "../math/reward_unit.ts";
 import { rewardFromPolicy } from "../model/initial_parameters.ts";
 import type { ModelShape } from "../model/model_shape.ts";
 import { rewardScores } from "../model/reward_model.ts";
-import { firstEquals, ofEach, sequenceBatch, type TokenSequence } from "../model/sequence_batch.ts";
+import { sequenceBatch } from "../model/sequence_batch.ts";
+import { firstEquals, ofEach, type TokenSequence } from "../model/token_sequence.ts";
 import { rewardScoring } from "./compiled_scores.ts";
 import { partsForLanes } from "./lanes.ts";
 import { minibatches } from "./minibatches.ts";
@@ -104,8 +105,8 @@ async function runChunk(
     ...trainerSettings(settings, command),
     learningRate: frozen ? settings.residualLearningRate : settings.learningRate,
     lossSettings: { model, recompute },
-    loss: (flat, tokens, ends, slotIndex, offset, segments) => {
-      const batch = { tokens, segments, ends, slotIndex, recompute };
+    loss: (flat, tokens, ends, slotIndex, offset, placement) => {
+      const batch = { tokens, placement, ends, slotIndex, recompute };
       const rewards = tf.sub(rewardScores(model, flat, batch), offset);
       const [demonstrations, generations] = tf.split(rewards, 2);
       return rewardLoss(demonstrations, generations);
@@ -191,7 +192,7 @@ async function trainOnPairs(
 }
 
 /**
- * What the loss takes of some pairs: tokens, the places of the last ones, the frozen rewards, and segments where there are any.
+ * What the loss takes of some pairs: tokens, the places of the last ones, the frozen rewards, and the placement where rows are shared.
  * Demonstrations first, then generations.
  */
 async function pairTensors(
@@ -204,9 +205,9 @@ async function pairTensors(
   const offset = task.previous
     ? await rewardScoring(tier, task.model)(task.previous, made)
     : tf.zeros([sequences.length]);
-  const { tokens, ends, slotIndex, segments } = made;
+  const { tokens, ends, slotIndex, placement } = made;
   tf.dispose([made.labels, made.mask]);
-  return [tokens, ends, slotIndex, offset, ...optional(segments)];
+  return [tokens, ends, slotIndex, offset, ...optional(placement)];
 }
 
 /** Demonstrations, then generations. */

@@ -3,7 +3,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { callAll } from "../compute/call_all.ts";
 import { generalisedAdvantages, tokenRewards, whitenedAdvantages } from "../math/ppo.ts";
-import type { TokenSequence } from "../model/sequence_batch.ts";
+import type { TokenSequence } from "../model/token_sequence.ts";
 import { rewardScoring, tokenScoring, valueScoring } from "./compiled_scores.ts";
 import type { PolicyTask } from "./policy_task.ts";
 import { penalisedReward, type Rollouts } from "./roll_out.ts";
@@ -88,7 +88,7 @@ export function experienceTensors(
   rows: readonly number[],
 ): { policyParts: BatchPart[]; valueParts: BatchPart[]; dispose: () => void } {
   const chosen = rows.map((row) => sequences[row]);
-  const parts = sequenceParts(chosen, { size: settings.microbatchSize, padId });
+  const parts = sequenceParts(chosen, { size: settings.microbatchSize, padId, sharing: false });
   const own: tf.Tensor[] = [];
   const spread = (part: SequencePart, lists: readonly ArrayLike<number>[]) => {
     const tensor = tokenTensor(part, chosen, part.rows.map((row) => lists[rows[row]]));
@@ -124,13 +124,13 @@ async function measurePart(
   return { logProbabilities, logReferences, values, rewards };
 }
 
-/** Of a part's sequence, where the label of its continuation's first token stands: at the prompt's last token. */
-function firstLabel(
-  { batch: { firstIndex } }: SequencePart,
+/** Of a part's sequence, where the labels of its continuation stand: from the prompt's last token on. */
+function labelPlaces(
+  { batch: { places } }: SequencePart,
   index: number,
   { prompt }: TokenSequence,
-): number {
-  return firstIndex[index] + prompt.length - 1;
+): Int32Array {
+  return places[index].subarray(prompt.length - 1, -1);
 }
 
 function ofContinuation(
@@ -138,8 +138,7 @@ function ofContinuation(
   sequence: TokenSequence,
   { part, index }: { part: SequencePart; index: number },
 ): Float32Array {
-  const start = firstLabel(part, index, sequence);
-  return list.slice(start, start + sequence.continuation.length);
+  return Float32Array.from(labelPlaces(part, index, sequence), (at) => list[at]);
 }
 
 /** Token lists at their labels' places, 0 elsewhere: [batch, time]. */
@@ -149,6 +148,8 @@ function tokenTensor(
   lists: readonly ArrayLike<number>[],
 ): tf.Tensor {
   const { batch, time } = part.batch, array = new Float32Array(batch * time);
-  part.rows.forEach((row, i) => array.set(lists[i], firstLabel(part, i, sequences[row])));
+  part.rows.forEach((row, i) =>
+    labelPlaces(part, i, sequences[row]).forEach((at, t) => array[at] = lists[i][t])
+  );
   return tf.tensor2d(array, [batch, time]);
 }

@@ -60,9 +60,9 @@ async function openPolicy(task: PolicyTask, saved: string | null): Promise<Train
     trainable: trained.trainable,
     ...trainerSettings(settings, { numSteps, updatesPerStep: updatesPerStep(settings) }),
     lossSettings: { model, temperature, forbidden, clipRange, recompute },
-    loss: (flat, tokens, labels, continuationMask, oldLogProbabilities, advantages, segments) =>
+    loss: (flat, tokens, labels, continuationMask, oldLogProbabilities, advantages, placement) =>
       clippedPolicyLoss(
-        policyLogProbabilities(model, flat, { tokens, labels, segments, temperature, forbidden, recompute }),
+        policyLogProbabilities(model, flat, { tokens, labels, placement, temperature, forbidden, recompute }),
         { oldLogProbabilities, advantages, continuationMask },
         { clipRange },
       ),
@@ -89,11 +89,11 @@ async function openValue(task: PolicyTask, network: TrainedModel, saved: string 
     trainable,
     ...trainerSettings(settings, { numSteps, updatesPerStep: updatesPerStep(settings) }),
     lossSettings: { model, clipRange, valueCoefficient, recompute },
-    loss: (flat, tokens, _labels, continuationMask, oldValues, returns, segments) =>
+    loss: (flat, tokens, _labels, continuationMask, oldValues, returns, placement) =>
       tf.mul(
         valueCoefficient,
         clippedValueLoss(
-          tokenValues(model, flat, { tokens, segments, recompute }),
+          tokenValues(model, flat, { tokens, placement, recompute }),
           { oldValues, returns, continuationMask },
           { clipRange },
         ),

@@ -23,9 +23,9 @@ export async function openRloo(task: PolicyTask): Promise<PolicyUpdates> {
     trainable: trained.trainable,
     ...trainerSettings(settings, command),
     lossSettings: { model, temperature, forbidden, recompute },
-    loss: (flat, tokens, labels, mask, advantages, segments) =>
+    loss: (flat, tokens, labels, mask, advantages, placement) =>
       policyLoss(
-        policyLogProbabilities(model, flat, { tokens, labels, segments, temperature, forbidden, recompute }),
+        policyLogProbabilities(model, flat, { tokens, labels, placement, temperature, forbidden, recompute }),
         mask,
         advantages,
       ),
@@ -54,7 +54,7 @@ async function updateOn(task: PolicyTask, trainer: Trainer, step: number): Promi
     );
     const advantages = scaledAdvantages(leaveOneOutAdvantages(credited, settings.samplesPerPrompt));
     const credit = (part: SequencePart) => {
-      const credited = spreadOver(part, sequences, advantages);
+      const credited = spreadOver(part, advantages);
       own.push(credited);
       return [credited];
     };

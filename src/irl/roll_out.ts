@@ -5,7 +5,7 @@ import { type RandomKey, splitKey } from "../base/random.ts";
 import { callAll } from "../compute/call_all.ts";
 import { generate, type Generation } from "../model/generate.ts";
 import { contextLimit } from "../model/model_shape.ts";
-import { firstEquals, type TokenSequence } from "../model/sequence_batch.ts";
+import { firstEquals, type TokenSequence } from "../model/token_sequence.ts";
 import { rewardScoring, sequenceSums, tokenScoring } from "./compiled_scores.ts";
 import type { PolicyTask } from "./policy_task.ts";
 import { lanesForParts, type SequencePart, sequenceParts } from "./sequence_parts.ts";
@@ -82,7 +82,7 @@ export async function measureRollouts(
   const measured = await measureParts(task, parts);
   for (const [i, { rows, batch }] of parts.entries()) {
     const rewards = await readVector(measured[2 * i]), perToken = await readVector(measured[2 * i + 1]);
-    const sums = sequenceSums(perToken, batch, rows.map((row) => sequences[row]));
+    const sums = sequenceSums(perToken, batch);
     rows.forEach((row, i) => {
       raw[row] = rewards[i];
       logReferences[row] = sums[i];

@@ -1,11 +1,6 @@
 // Log-likelihood of given continuations under a policy, in batches. Used by evaluation and by `deno task score`.
-import {
-  firstEquals,
-  lengthOf,
-  ofEach,
-  type SequenceBatch,
-  type TokenSequence,
-} from "../model/sequence_batch.ts";
+import type { SequenceBatch } from "../model/sequence_batch.ts";
+import { firstEquals, ofEach, type TokenSequence } from "../model/token_sequence.ts";
 import { sequenceSums, tokenScoring } from "./compiled_scores.ts";
 import type { Sampler } from "./sample_generations.ts";
 import { inScoringBatches } from "./scoring_batch.ts";
@@ -27,25 +22,20 @@ export async function continuationLogProbabilities(
   const score = tokenScoring(tier, model, { temperature: 1, forbidden });
   const first = firstEquals(sequences), distinct = sequences.filter((_, i) => first[i] === i);
   const asked = { sequences: distinct, padId: tokenizer.padId, uncounted };
-  await inScoringBatches(tier, model, asked, async ({ rows, sequences: scored, batch, tensors }) => {
+  await inScoringBatches(tier, model, asked, async ({ rows, batch, tensors }) => {
     const logs = await score(parameters, tensors);
-    const totals = sequenceSums(await readVector(logs), batch, scored);
+    const totals = sequenceSums(await readVector(logs), batch);
     logs.dispose();
     rows.forEach((row, i) => {
-      out[row] = { total: totals[i], numTokens: numCounted(batch, i, scored[i]) };
+      out[row] = { total: totals[i], numTokens: numCounted(batch, i) };
     });
   });
   return ofEach(first, out);
 }
 
 function numCounted(
-  { continuationMask, firstIndex }: SequenceBatch,
+  { continuationMask, places }: SequenceBatch,
   index: number,
-  sequence: TokenSequence,
 ): number {
-  const first = firstIndex[index];
-  return continuationMask.subarray(first, first + lengthOf(sequence)).reduce(
-    (sum, counts) => sum + counts,
-    0,
-  );
+  return places[index].reduce((sum, at) => sum + Math.min(1, continuationMask[at]), 0);
 }

@@ -4,14 +4,9 @@ import { callAll } from "../compute/call_all.ts";
 import type { Tier } from "../compute/tier.ts";
 import { passingActivations } from "../model/model_cost.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import {
-  type BatchOptions,
-  lengthOf,
-  type SequenceBatch,
-  sequenceBatch,
-  shouldShareRows,
-  type TokenSequence,
-} from "../model/sequence_batch.ts";
+import { type BatchOptions, type SequenceBatch, sequenceBatch } from "../model/sequence_batch.ts";
+import { lengthOf, type TokenSequence } from "../model/token_sequence.ts";
+import { shouldShareRows } from "../model/pack_rows.ts";
 import { lanesFor } from "./lanes.ts";
 import { type BatchTensors, batchTensors, disposeTensors, packedParts } from "./sequence_parts.ts";
 

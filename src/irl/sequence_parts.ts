@@ -1,16 +1,11 @@
 // A batch of sequences cut into parts, of which one is worked on at a time, or one in each lane, and batches as tensors.
 import * as tf from "@tensorflow/tfjs-core";
-import {
-  type BatchOptions,
-  lengthOf,
-  type SequenceBatch,
-  sequenceBatch,
-  shouldShareRows,
-  type TokenSequence,
-} from "../model/sequence_batch.ts";
+import { type BatchOptions, type SequenceBatch, sequenceBatch } from "../model/sequence_batch.ts";
+import { lengthOf, type TokenSequence } from "../model/token_sequence.ts";
+import { shouldShareRows } from "../model/pack_rows.ts";
 import type { Tier } from "../compute/tier.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import { lengthFacts, packParts, packRows, rowLength } from "../model/pack_rows.ts";
+import { lengthFacts, type PackingOptions, packParts, packRows, rowLength } from "../model/pack_rows.ts";
 import { lanesFor, partsForLanes } from "./lanes.ts";
 import type { BatchPart } from "./train_chunk.ts";
 
@@ -20,7 +15,8 @@ export interface BatchTensors {
   tokens: tf.Tensor;
   labels: tf.Tensor;
   mask: tf.Tensor;
-  segments: tf.Tensor | undefined;
+  /** [2, batch, time] */
+  placement: tf.Tensor | undefined;
   /** [batch, slots] */
   ends: tf.Tensor;
   /** [sequences] */
@@ -33,14 +29,14 @@ export function batchTensors({ batch, time, slots, ...arrays }: SequenceBatch): 
     tokens: tf.tensor2d(arrays.tokens, shape, "int32"),
     labels: tf.tensor2d(arrays.labels, shape, "int32"),
     mask: tf.tensor2d(arrays.continuationMask, shape),
-    segments: arrays.segments && tf.tensor2d(arrays.segments, shape, "int32"),
+    placement: arrays.placement && tf.tensor3d(arrays.placement, [2, ...shape], "int32"),
     ends: tf.tensor2d(arrays.ends, [batch, slots], "int32"),
     slotIndex: tf.tensor1d(arrays.slotIndex, "int32"),
   };
 }
 
-export function disposeTensors({ segments, ...others }: BatchTensors): void {
-  tf.dispose([...Object.values(others), ...optional(segments)]);
+export function disposeTensors({ placement, ...others }: BatchTensors): void {
+  tf.dispose([...Object.values(others), ...optional(placement)]);
 }
 
 /** A tensor that may be missing, as the last arguments of a compiled function. */
@@ -62,17 +58,19 @@ export interface PartOptions extends BatchOptions {
   size: number | null;
   /** Parts that are worked on at a time. @default 1 */
   lanes?: number;
+  /** Whether texts of one prompt may share what begins them: not where each has numbers of its own at every token. @default true */
+  sharing?: boolean;
 }
 
 /** A batch in parts. Its sequences share rows, or those of like length stand together. */
 export function sequenceParts(
   sequences: readonly TokenSequence[],
-  { size, lanes = 1, ...options }: PartOptions,
+  { size, lanes = 1, sharing = true, ...options }: PartOptions,
 ): SequencePart[] {
   const step = size ?? sequences.length, numParts = Math.ceil(sequences.length / step);
-  if (shouldShareRows(sequences)) {
+  if (shouldShareRows(sequences, { sharing })) {
     const most = size === null ? partsForLanes(lanes, numTokensIn(sequences)) : numParts;
-    return packedParts(sequences, most).map(({ rows, texts, packing }) =>
+    return packedParts(sequences, most, { sharing }).map(({ rows, texts, packing }) =>
       partOf(rows, sequenceBatch(texts, { ...options, ...packing }))
     );
   }
@@ -88,8 +86,9 @@ export function sequenceParts(
 export function packedParts(
   sequences: readonly TokenSequence[],
   numParts: number,
+  options?: Pick<PackingOptions, "sharing">,
 ): { rows: number[]; texts: TokenSequence[]; packing: Pick<BatchOptions, "packed" | "sequences"> }[] {
-  return packParts(sequences.map(lengthOf), numParts).map(({ sequences: rows, packed }) => ({
+  return packParts(sequences, numParts, options).map(({ sequences: rows, packed }) => ({
     rows,
     texts: rows.map((row) => sequences[row]),
     packing: { packed, sequences: packed.rows * packed.slots },
@@ -102,8 +101,8 @@ export type PartShape = Pick<BatchOptions, "packed" | "time" | "rows">;
 export function partShape(parts: readonly (readonly TokenSequence[])[]): PartShape {
   const packed = shouldShareRows(parts.flat());
   if (!packed) return { packed };
-  const lengths = parts.map((part) => part.map(lengthOf)), time = rowLength(lengthFacts(lengths.flat()));
-  return { packed, time, rows: Math.max(...lengths.map((own) => packRows(own, { time }).rows)) };
+  const time = rowLength(lengthFacts(parts.flat().map(lengthOf)));
+  return { packed, time, rows: Math.max(...parts.map((part) => packRows(part, { time }).rows)) };
 }
 
 /** Parts that are worked on at a time; see `lanesFor`. */
@@ -135,20 +134,27 @@ export function disposeParts(parts: readonly SequencePart[]): void {
   parts.forEach(({ tensors }) => disposeTensors(tensors));
 }
 
-/** A number of each of a part's sequences at all of the sequence's tokens, 0 at padding: [batch, time]. */
+/**
+ * A number of each of a part's sequences at all of the sequence's tokens, where several share one their mean, 0 at padding:
+ * [batch, time]. Times the mask, which counts them, it is their sum.
+ */
 export function spreadOver(
-  { batch: { batch, time, firstIndex }, rows }: SequencePart,
-  sequences: readonly TokenSequence[],
+  { batch: { batch, time, places }, rows }: SequencePart,
   values: ArrayLike<number>,
 ): tf.Tensor {
-  const array = new Float32Array(batch * time);
-  rows.forEach((row, i) => array.fill(values[row], firstIndex[i], firstIndex[i] + lengthOf(sequences[row])));
-  return tf.tensor2d(array, [batch, time]);
+  const sums = new Float64Array(batch * time), counts = new Int32Array(batch * time);
+  rows.forEach((row, i) => {
+    for (const at of places[i]) {
+      sums[at] += values[row];
+      counts[at]++;
+    }
+  });
+  return tf.tensor2d(Float32Array.from(sums, (sum, at) => sum / Math.max(1, counts[at])), [batch, time]);
 }
 
 /**
  * The parts of a batch for a loss that is a mean over counted labels, weighted by their shares of them: tokens, labels, mask, then
- * `more` of the part, and segments where there are any.
+ * `more` of the part, and the placement where rows are shared.
  */
 export function weightedParts(
   parts: readonly SequencePart[],
@@ -156,8 +162,8 @@ export function weightedParts(
 ): BatchPart[] {
   const numCounted = parts.reduce((sum, part) => sum + part.numCounted, 0);
   return parts.map((part) => {
-    const { tokens, labels, mask, segments } = part.tensors;
-    const tensors = [tokens, labels, mask, ...more(part), ...optional(segments)];
+    const { tokens, labels, mask, placement } = part.tensors;
+    const tensors = [tokens, labels, mask, ...more(part), ...optional(placement)];
     return { tensors, weight: part.numCounted / numCounted };
   });
 }

@@ -8,7 +8,7 @@ import { modelShape } from "../model/checkpoint.ts";
 import { contextLimit, type ModelShape } from "../model/model_shape.ts";
 import { initialParameters } from "../model/initial_parameters.ts";
 import { policyLogProbabilities } from "../model/policy_model.ts";
-import type { TokenSequence } from "../model/sequence_batch.ts";
+import type { TokenSequence } from "../model/token_sequence.ts";
 import type { Demonstration } from "../data/rows.ts";
 import { encodePrompt, type Tokenizer, unknownIds } from "../data/tokenizer.ts";
 import { minibatches } from "./minibatches.ts";
@@ -65,13 +65,13 @@ async function runChunk(
     trainable,
     ...trainerSettings(settings, command),
     lossSettings: { model, recompute },
-    loss: (flat, tokens, labels, mask, segments) =>
+    loss: (flat, tokens, labels, mask, placement) =>
       supervisedLoss(
         tf.reshape(
           policyLogProbabilities(model, flat, {
             tokens,
             labels,
-            segments,
+            placement,
             temperature: 1,
             forbidden: [],
             recompute,

@@ -48,8 +48,8 @@ export function scaledAdvantages(advantages: ArrayLike<number>): Float64Array {
  * Objective: maximise E[r] − β KL(π‖π_ref). Gradient: −E[A ∇log π(y|x)], per token of the batch.
  *
  * @param logProbabilities [batch, time], nats, of the rollouts' own tokens at the rollout temperature
- * @param continuationMask [batch, time], 1 where the token counts
- * @param advantages [batch, time], constants: at each token its rollout's
+ * @param continuationMask [batch, time], how many rollouts count the token: 0 or 1 where none shares it
+ * @param advantages [batch, time], constants: at each token its rollout's, of several the mean
  * @returns scalar
  */
 export function policyLoss(

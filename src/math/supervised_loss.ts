@@ -7,7 +7,7 @@ import { checkShapes } from "../base/shapes.ts";
  * Objective: maximise the likelihood of demonstrations. Gradient: the mean of ∇ −log π(y_t|x, y_<t).
  *
  * @param logProbabilities [rows], nats
- * @param continuationMask [rows], 1 where the token counts, 0 elsewhere (prompt and padding give no gradient)
+ * @param continuationMask [rows], how many texts count the token: 1, more where they share it, 0 at prompt and padding
  * @returns scalar, nats per token
  */
 export function supervisedLoss(logProbabilities: tf.Tensor, continuationMask: tf.Tensor): tf.Scalar {

@@ -15,11 +15,11 @@ export const TILED_FROM = 256, TILED_FROM_FUSED = 1024;
 const BLOCK = 128, LONG_BLOCK = 256;
 
 /**
- * softmax(q kᵀ / √head) v where each token sees itself and what is before it, in its own sequence. Padding must be on the right:
- * nothing before it sees it.
+ * softmax(q kᵀ / √head) v where each token sees itself and what is before it, in its own text. Padding must be on the right: nothing
+ * before it sees it.
  *
  * @param heads queries [batch, heads, time, head]; keys and values [batch, keyValueHeads, time, head]
- * @param mask of rows that hold several sequences: what `apartOrLater` makes of them
+ * @param mask of rows that hold several texts: what `sightOf` makes of them
  * @returns [batch, heads, time, head]
  */
 export function causalAttention(heads: HeadTensors, mask?: tf.Tensor): tf.Tensor {
@@ -34,22 +34,22 @@ export function causalAttention(heads: HeadTensors, mask?: tf.Tensor): tf.Tensor
  * Added to scores, [batch, 1, time, time]: 0 where a token sees another, −1e9 or less elsewhere. Throws ShapeError where rows are so
  * long that attention would be in tiles.
  *
- * @param segments [batch, time], int32: which of its row's sequences a token belongs to
+ * @param seenUntil [batch, time], int32: the place in its row up to which later tokens see a token
  */
-export function apartOrLater(segments: tf.Tensor): tf.Tensor {
-  const [batch, time = 0] = segments.shape, numbers = tf.cast(segments, "float32");
+export function sightOf(seenUntil: tf.Tensor): tf.Tensor {
+  const [batch, time = 0] = seenUntil.shape;
   if (time >= TILED_FROM) {
-    throw new ShapeError(
-      `apartOrLater(): rows of several sequences are shorter than ${TILED_FROM}, got ${time}`,
-    );
+    throw new ShapeError(`sightOf(): rows of several texts are shorter than ${TILED_FROM}, got ${time}`);
   }
-  const own = tf.reshape(numbers, [batch, 1, time, 1]), seen = tf.reshape(numbers, [batch, 1, 1, time]);
-  return tf.add(apart(own, seen), hiding(1, [0, time], [0, time]));
+  const places = tf.range(0, time, 1), own = tf.reshape(places, [1, 1, time, 1]);
+  const later = tf.sub(own, tf.reshape(places, [1, 1, 1, time]));
+  return tf.mul(tf.minimum(tf.minimum(sightLeft(seenUntil, own, batch), later), 0), 1e9);
 }
 
-/** −1e9 where two numbers of sequences differ, 0 elsewhere. */
-function apart(first: tf.Tensor, second: tf.Tensor): tf.Tensor {
-  return tf.mul(tf.minimum(tf.square(tf.sub(first, second)), 1), -1e9);
+/** How far from the end of each token's sight a query at a place stands, below 0 behind it: [batch, 1, queries, time]. */
+function sightLeft(seenUntil: tf.Tensor, queries: tf.Tensor, batch: number): tf.Tensor {
+  const last = tf.sub(tf.cast(seenUntil, "float32"), 1);
+  return tf.sub(tf.reshape(last, [batch, 1, 1, -1]), queries);
 }
 
 /**
@@ -57,12 +57,12 @@ function apart(first: tf.Tensor, second: tf.Tensor): tf.Tensor {
  *
  * @param heads as above
  * @param ends [batch, slots], int32: these positions; what a negative one reads means nothing
- * @param segments [batch, time], int32. @default one sequence a row
+ * @param seenUntil [batch, time], int32, as above. @default one text a row
  * @returns [batch, heads, slots, head]
  */
 export function endAttention(
   { queries, keys, values }: HeadTensors,
-  { ends, segments }: { ends: tf.Tensor; segments?: tf.Tensor },
+  { ends, seenUntil }: { ends: tf.Tensor; seenUntil?: tf.Tensor },
 ): tf.Tensor {
   const [batch, heads, time] = queries.shape, slots = ends.shape[1] ?? 0, picks = atEnds(ends, time);
   // Joined and not tiled: the tier "wasm" tiles number by number.
@@ -70,13 +70,10 @@ export function endAttention(
   const ofHeads = tf.concat(Array.from({ length: heads ?? 1 }, () => ofHead), 1);
   const picked: HeadTensors = { queries: tf.matMul(ofHeads, queries), keys, values };
   const own = tf.reshape(tf.cast(ends, "float32"), [batch, 1, slots, 1]);
-  const positions = tf.reshape(tf.range(0, time, 1), [1, 1, 1, time]);
-  const later = tf.mul(tf.minimum(tf.sub(own, positions), 0), 1e9);
-  if (segments === undefined) return plainAttention(picked, later);
-  const numbers = tf.cast(segments, "float32");
-  const ofEnds = tf.matMul(picks, tf.reshape(numbers, [batch, time, 1]));
-  const others = apart(tf.reshape(ofEnds, [batch, 1, slots, 1]), tf.reshape(numbers, [batch, 1, 1, time]));
-  return plainAttention(picked, tf.add(later, others));
+  const places = tf.reshape(tf.range(0, time, 1), [1, 1, 1, time]);
+  const later = tf.sub(own, places);
+  const sight = seenUntil === undefined ? later : tf.minimum(sightLeft(seenUntil, own, batch), later);
+  return plainAttention(picked, tf.mul(tf.minimum(sight, 0), 1e9));
 }
 
 /**

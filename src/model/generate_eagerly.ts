@@ -7,7 +7,7 @@ import type { Generation, SamplingOptions } from "./generate.ts";
 import { inverseDraw } from "./inverse_draw.ts";
 import type { ModelShape } from "./model_shape.ts";
 import { allowedLogits } from "./policy_model.ts";
-import { rotaryTables } from "./rotary.ts";
+import { rotaryAt, rotaryTables } from "./rotary.ts";
 import { type AttentionPlan, hiddenStates, namedParameters, outputLogits } from "./transformer.ts";
 import type { LayerCache, NamedParameters } from "./transformer_layer.ts";
 
@@ -206,12 +206,8 @@ function decodingPlan(decoding: Decoding, { step, tables }: StepInput, time: num
       bias.fill(MASKED, start + at + 1, start + keys);
     }
   }
-  const head = tables.cosines.shape[1] ?? 0;
-  const rows = tf.tensor1d(positions, "int32");
   return {
-    cosines: tf.reshape(tf.gather(tables.cosines, rows), [batch, 1, time, head]),
-    sines: tf.reshape(tf.gather(tables.sines, rows), [batch, 1, time, head]),
-    halfTurn: tables.halfTurn,
+    ...rotaryAt(tables, tf.tensor2d(positions, [batch, time], "int32")),
     bias: tf.tensor4d(bias, [batch, 1, time, keys]),
   };
 }

@@ -1,12 +1,15 @@
-// Where the sequences of a batch stand: several short ones share a row, so that little of a batch is padding.
+// Where the texts of a batch stand: several short ones share a row, so that little of a batch is padding, and texts of one prompt share
+// the places of what begins them (common_beginnings.ts).
+import { familiesOf, type Family, lonelyFamilies, placesOf } from "./common_beginnings.ts";
+import { lengthOf, type TokenSequence } from "./token_sequence.ts";
 
 export interface PackedRows {
   rows: number;
   time: number;
-  /** Sequences of a row at most. */
+  /** Distinct texts of a row at most. */
   slots: number;
-  /** Of each sequence: its row, its place among the row's sequences, and the position of its first token. */
-  places: { row: number; slot: number; start: number }[];
+  /** Of each sequence: its row, its text's number in it, and where in the row each of its tokens stands, in order. */
+  texts: { row: number; slot: number; places: number[] }[];
 }
 
 export interface PackingOptions {
@@ -14,6 +17,8 @@ export interface PackingOptions {
   time?: number;
   /** Rows at least. */
   rows?: number;
+  /** Whether texts of one prompt share what begins them, and equal ones everything. @default true */
+  sharing?: boolean;
 }
 
 /** Longer sequences have rows of their own: attention in tiles, which takes over here, knows no others in a row. */
@@ -22,8 +27,10 @@ export const LONGEST_PACKED = 224;
 const FULL = 0.8;
 /** Share of packed rows that tokens fill, about. */
 const FILLED = 0.9;
-/** Sequences of a row at most: what is read at every sequence's end has so many places a row. */
-export const MOST_IN_ROW = 6;
+/** A row holds one text for so many places at most: what is read at every text's end has so many slots. */
+const PLACES_A_SLOT = 10;
+/** Sharing beginnings must save this part of the tokens, or rows of their own are as good. */
+const WORTH_SHARING = 0.2;
 /**
  * A row is as long as a multiple of this, and there are 2^k · (16 … 32) rows: few shapes, of which each costs a compilation. The mean
  * length varies less from batch to batch than the longest, so rows hold so many mean sequences: 64 texts of the preset demo take 16 or
@@ -50,13 +57,32 @@ export function lengthFacts(lengths: readonly number[]): LengthFacts {
   return { longest, mean: total / Math.max(1, lengths.length) };
 }
 
-/** Each sequence in the fullest row that still has room, longest first (best fit decreasing); in order among equal lengths. */
+/** Whether these sequences should share rows: they are short, and badly fill their own or have long common beginnings. */
+export function shouldShareRows(
+  sequences: readonly TokenSequence[],
+  { sharing = true }: Pick<PackingOptions, "sharing"> = {},
+): boolean {
+  const lengths = lengthFacts(sequences.map(lengthOf));
+  if (sharesRows(lengths)) return true;
+  if (!sharing || lengths.longest > LONGEST_PACKED) return false;
+  const places = familiesOf(sequences).reduce((sum, family) => sum + placesOf(family), 0);
+  return places <= (1 - WORTH_SHARING) * lengths.mean * sequences.length;
+}
+
+/**
+ * Every sequence at its places. Rows are filled one after the other, each by the largest families that still fit. Throws RangeError
+ * where a sequence is longer than `time`.
+ */
 export function packRows(
-  lengths: readonly number[],
-  { time = rowLength(lengthFacts(lengths)), rows = 0 }: PackingOptions = {},
+  sequences: readonly TokenSequence[],
+  { time = rowLength(lengthFacts(sequences.map(lengthOf))), rows = 0, sharing = true }: PackingOptions = {},
 ): PackedRows {
-  const { rows: used, ...packed } = bestFit(lengths, time);
-  return { ...packed, rows: roundedRows(Math.max(rows, used)) };
+  const long = sequences.findIndex((sequence) => lengthOf(sequence) > time);
+  if (long >= 0) throw new RangeError(`packRows: sequence ${long} is longer than a row of ${time} tokens`);
+  const filled = fillRows(sharing ? familiesOf(sequences) : lonelyFamilies(sequences), time);
+  const texts: PackedRows["texts"] = [];
+  filled.forEach((families, row) => writeRow(families, row, texts));
+  return { rows: roundedRows(Math.max(rows, filled.length)), time, slots: slotsOf(time), texts };
 }
 
 /** Some sequences of a batch and where they stand. */
@@ -67,8 +93,13 @@ export interface PackedPart {
 }
 
 /** At most `most` parts of nearly equal size. All sequences are packed together and the rows are cut: fewer places stay empty. */
-export function packParts(lengths: readonly number[], most: number): PackedPart[] {
-  const { rows: used, places, ...packed } = bestFit(lengths, rowLength(lengthFacts(lengths)));
+export function packParts(
+  sequences: readonly TokenSequence[],
+  most: number,
+  options?: Pick<PackingOptions, "sharing">,
+): PackedPart[] {
+  const { texts, ...packed } = packRows(sequences, options);
+  const used = texts.reduce((last, { row }) => Math.max(last, row + 1), 0);
   const step = rowStep(Math.ceil(used / most)),
     steps = Math.ceil(used / step),
     numParts = Math.min(most, steps);
@@ -76,32 +107,100 @@ export function packParts(lengths: readonly number[], most: number): PackedPart[
   const first = (part: number) => step * Math.round(part * steps / numParts);
   const parts = Array.from({ length: numParts }, (_, part): PackedPart => ({
     sequences: [],
-    packed: { ...packed, rows: first(part + 1) - first(part), places: [] },
+    packed: { ...packed, rows: first(part + 1) - first(part), texts: [] },
   }));
-  places.forEach((place, i) => {
-    const part = parts.findIndex((_, part) => place.row < first(part + 1));
+  texts.forEach((text, i) => {
+    const part = parts.findIndex((_, part) => text.row < first(part + 1));
     parts[part].sequences.push(i);
-    parts[part].packed.places.push({ ...place, row: place.row - first(part) });
+    parts[part].packed.texts.push({ ...text, row: text.row - first(part) });
   });
   return parts;
 }
 
-function bestFit(lengths: readonly number[], time: number): PackedRows {
-  const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a] || a - b);
-  const free: number[] = [], counts: number[] = [], places: PackedRows["places"] = [];
-  /** Rows that take another sequence, by their free places. */
-  const open: number[][] = Array.from({ length: time + 1 }, () => []);
-  for (const i of order) {
-    let room = lengths[i];
-    while (room <= time && open[room].length === 0) room++;
-    const row = open[room]?.pop() ?? free.push(time) - 1;
-    const slot = counts[row] ?? 0, start = time - free[row];
-    places[i] = { row, slot, start };
-    counts[row] = slot + 1;
-    free[row] -= lengths[i];
-    if (counts[row] < MOST_IN_ROW) open[free[row]].push(row);
+/** What each row holds: whole families, or some texts of one of which the others stand elsewhere. */
+function fillRows(families: readonly Family[], time: number): Family[][] {
+  /** Families by the places they take; those longer than a row are the last. */
+  const bySize: Family[][] = Array.from({ length: time + 2 }, () => []);
+  const keep = (family: Family) => bySize[Math.min(placesOf(family), time + 1)].push(family);
+  families.toReversed().forEach(keep);
+  const rows: Family[][] = [];
+  for (let next = largest(bySize, time + 1); next !== undefined; next = largest(bySize, time + 1)) {
+    const row: Family[] = [];
+    let room = time, slots = slotsOf(time);
+    while (room > 0 && slots > 0) {
+      const chosen = fitting(bySize, { room, slots }) ??
+        beginningOf(bySize, { room, slots, isEmpty: row.length === 0 }, keep);
+      if (chosen === undefined) break;
+      row.push(chosen);
+      room -= placesOf(chosen);
+      slots -= chosen.length;
+    }
+    rows.push(row);
   }
-  return { rows: free.length, time, slots: MOST_IN_ROW, places };
+  return rows;
+}
+
+interface Space {
+  /** Places that are free in a row. */
+  room: number;
+  /** Texts that it may still take. */
+  slots: number;
+}
+
+/** Takes the largest family that fits. */
+function fitting(bySize: Family[][], { room, slots }: Space): Family | undefined {
+  for (let size = room; size > 0; size--) {
+    const index = bySize[size].findLastIndex((family) => family.length <= slots);
+    if (index >= 0) return bySize[size].splice(index, 1)[0];
+  }
+}
+
+/**
+ * Takes the first texts of the largest family, as many as gain most: they fill room, and the others, which are kept, then need twice
+ * what is common. An empty row takes some in any case.
+ */
+function beginningOf(
+  bySize: Family[][],
+  { room, slots, isEmpty }: Space & { isEmpty: boolean },
+  keep: (family: Family) => void,
+): Family | undefined {
+  const size = largest(bySize, bySize.length - 1),
+    family = size === undefined ? [] : bySize[size].at(-1) ?? [];
+  let best = 0, mostGained = isEmpty ? -Infinity : 1, places = 0;
+  for (let count = 1; count < family.length && count <= slots; count++) {
+    places += family[count - 1].tokens.length - (count === 1 ? 0 : family[count - 1].shared);
+    if (places > room) break;
+    const gained = places - family[count].shared;
+    if (gained >= mostGained) [best, mostGained] = [count, gained];
+  }
+  if (size === undefined || best === 0) return undefined;
+  bySize[size].pop();
+  keep(family.slice(best));
+  return family.slice(0, best);
+}
+
+/** The largest size of which there is a family. */
+function largest(bySize: readonly Family[][], most: number): number | undefined {
+  for (let size = most; size > 0; size--) if (bySize[size].length > 0) return size;
+}
+
+/** Writes down where the texts of a row stand, in preorder: a text's tokens behind those it shares with the text before it. */
+function writeRow(families: readonly Family[], row: number, texts: PackedRows["texts"]): void {
+  let free = 0, slot = 0;
+  for (const family of families) {
+    let before: number[] = [];
+    for (const { tokens, shared, sequences } of family) {
+      const places = before.slice(0, shared);
+      while (places.length < tokens.length) places.push(free++);
+      for (const i of sequences) texts[i] = { row, slot, places };
+      before = places;
+      slot++;
+    }
+  }
+}
+
+function slotsOf(time: number): number {
+  return Math.ceil(time / PLACES_A_SLOT);
 }
 
 /** About how many rows of which length so many sequences take: what `packRows` gives where `mean` says enough of their lengths. */
@@ -110,7 +209,7 @@ export function packedSize(
   { longest, mean }: LengthFacts,
 ): { rows: number; time: number } {
   const time = rowLength({ longest, mean });
-  const rows = Math.max(Math.ceil(sequences * mean / (FILLED * time)), Math.ceil(sequences / MOST_IN_ROW));
+  const rows = Math.max(Math.ceil(sequences * mean / (FILLED * time)), Math.ceil(sequences / slotsOf(time)));
   return { rows: roundedRows(Math.min(sequences, rows)), time };
 }
 

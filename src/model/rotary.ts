@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import type { ModelShape } from "./model_shape.ts";
 
 export interface RotaryTables {
-  /** [positions, head] */
+  /** [positions, head], or of each token, [batch, 1, time, head] */
   cosines: tf.Tensor;
   sines: tf.Tensor;
   /** [head, head] */
@@ -43,6 +43,14 @@ export function rotaryTables(
     sines: tf.tensor2d(sines, [numPositions, headSize]),
     halfTurn: tf.tensor2d(turn, [headSize, headSize]),
   };
+}
+
+/** The tables' rows for tokens at these positions, [batch, time], int32: [batch, 1, time, head]. */
+export function rotaryAt({ cosines, sines, halfTurn }: RotaryTables, positions: tf.Tensor): RotaryTables {
+  const [batch, time] = positions.shape, flat = tf.reshape(positions, [-1]);
+  const rows = (table: tf.Tensor) =>
+    tf.reshape(tf.gather(table, flat), [batch, 1, time, table.shape[1] ?? 0]);
+  return { cosines: rows(cosines), sines: rows(sines), halfTurn };
 }
 
 /** x [batch, heads, time, head]; cosines and sines broadcast over it → the same shape. */

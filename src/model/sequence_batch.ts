@@ -1,11 +1,6 @@
 // Batches of (prompt, continuation) token lists as arrays of few shapes: one sequence a row, padded on the right, or several short ones.
-import { lengthFacts, type PackedRows, packRows, sharesRows } from "./pack_rows.ts";
-
-export interface TokenSequence {
-  prompt: readonly number[];
-  /** With EOS where the text ended. */
-  continuation: readonly number[];
-}
+import { type PackedRows, packRows } from "./pack_rows.ts";
+import { lengthOf, type TokenSequence, tokensOf } from "./token_sequence.ts";
 
 export interface SequenceBatch {
   /** Rows. */
@@ -15,15 +10,18 @@ export interface SequenceBatch {
   tokens: Int32Array;
   /** [batch · time]: label of position t is token t + 1 of the sequence; 0 where there is none */
   labels: Int32Array;
-  /** [batch · time]: 1 where the label is a counted continuation token */
+  /** [batch · time]: how many sequences have the label as a counted continuation token: 0 or 1 where none shares it */
   continuationMask: Float32Array;
-  /** [batch · time]: which of its row's sequences a token belongs to, from 1; 0 at padding. Undefined: one sequence a row. */
-  segments: Int32Array | undefined;
-  /** [sequences]: flat index of each sequence's first token */
-  firstIndex: Int32Array;
-  /** Sequences of a row at most. */
+  /**
+   * [2 · batch · time]: the position of each token in its text, then the place in its row up to which later tokens see it; itself at
+   * padding. Undefined: one sequence a row.
+   */
+  placement: Int32Array | undefined;
+  /** [sequences]: flat index of each of a sequence's tokens, in order */
+  places: Int32Array[];
+  /** Distinct texts of a row at most. */
   slots: number;
-  /** [batch · slots]: position in its row of the last token of a row's sequence; −1 where there is none */
+  /** [batch · slots]: position in its row of the last token of a row's text; −1 where there is none */
   ends: Int32Array;
   /** [sequences]: flat index of each sequence among `ends` */
   slotIndex: Int32Array;
@@ -33,7 +31,7 @@ export interface SequenceBatch {
 export interface BatchOptions {
   padId: number;
   /**
-   * Rows hold several sequences, as `packRows` says or as is said here; ask `sharesRows` whether they should. @default false
+   * Rows hold several sequences, as `packRows` says or as is said here; ask `shouldShareRows` whether they should. @default false
    */
   packed?: boolean | PackedRows;
   /** Lengths are rounded up to a multiple of this, so that few shapes occur. */
@@ -52,62 +50,38 @@ export interface BatchOptions {
 
 const LENGTH_MULTIPLE = 8;
 
-export function lengthOf({ prompt, continuation }: TokenSequence): number {
-  return prompt.length + continuation.length;
-}
-
-/** Whether sequences should share rows; see `sharesRows`. */
-export function shouldShareRows(sequences: readonly TokenSequence[]): boolean {
-  return sharesRows(lengthFacts(sequences.map(lengthOf)));
-}
-
-/**
- * Of each sequence, the index of the first one that equals it. What is computed for two equal ones differs in the last bits where they
- * stand at different places: take it from the first.
- */
-export function firstEquals(sequences: readonly TokenSequence[]): number[] {
-  const seen = new Map<string, number>();
-  return sequences.map(({ prompt, continuation }, i) => {
-    const key = `${prompt}|${continuation}`, first = seen.get(key) ?? i;
-    seen.set(key, first);
-    return first;
-  });
-}
-
-/** Values of all sequences, from those of the sequences that equal no earlier one, in order. */
-export function ofEach<Value>(first: readonly number[], values: readonly Value[]): Value[] {
-  const place = new Map<number, number>();
-  first.forEach((index, i) => index === i && place.set(i, place.size));
-  return first.map((index) => values[place.get(index) ?? 0]);
-}
-
 /** Throws RangeError where a sequence has no token. */
 export function sequenceBatch(sequences: readonly TokenSequence[], options: BatchOptions): SequenceBatch {
   const lengths = sequences.map(lengthOf), empty = lengths.indexOf(0);
   if (empty >= 0) throw new RangeError(`sequenceBatch: sequence ${empty} has no token`);
-  const packed = options.packed === true ? packRows(lengths, options) : options.packed || undefined;
-  const { rows: batch, time, slots, places } = packed ?? ownRows(lengths, options);
+  const packed = options.packed === true ? packRows(sequences, options) : options.packed || undefined;
+  const { rows: batch, time, slots, texts } = packed ?? ownRows(lengths, options);
   const tokens = new Int32Array(batch * time).fill(options.padId);
   const labels = new Int32Array(batch * time), continuationMask = new Float32Array(batch * time);
-  const segments = packed ? new Int32Array(batch * time) : undefined;
-  const firstIndex = new Int32Array(sequences.length), ends = new Int32Array(batch * slots).fill(-1);
+  const positions = new Int32Array(batch * time);
+  const seenUntil = Int32Array.from(tokens, (_, index) => index % time + 1);
+  const ends = new Int32Array(batch * slots).fill(-1);
   const slotIndex = new Int32Array(Math.max(sequences.length, options.sequences ?? 0));
   const uncounted = new Set(options.uncounted);
-  sequences.forEach(({ prompt, continuation }, i) => {
-    const { row, slot, start } = places[i], first = row * time + start, text = [...prompt, ...continuation];
-    tokens.set(text, first);
-    segments?.fill(slot + 1, first, first + text.length);
-    for (let t = 0; t + 1 < text.length; t++) {
-      labels[first + t] = text[t + 1];
-      const counted = options.promptLoss || t + 1 >= prompt.length;
-      if (counted && !uncounted.has(text[t + 1])) continuationMask[first + t] = 1;
-    }
-    firstIndex[i] = first;
+  const places = sequences.map((sequence, i) => {
+    const { row, slot, places: inRow } = texts[i], text = tokensOf(sequence), end = inRow[text.length - 1];
+    const places = Int32Array.from(inRow, (place) => row * time + place);
+    places.forEach((at, t) => {
+      tokens[at] = text[t];
+      positions[at] = t;
+      seenUntil[at] = Math.max(seenUntil[at], end + 1);
+      if (t + 1 === text.length) return;
+      labels[at] = text[t + 1];
+      const counted = options.promptLoss || t + 1 >= sequence.prompt.length;
+      if (counted && !uncounted.has(text[t + 1])) continuationMask[at]++;
+    });
     slotIndex[i] = row * slots + slot;
-    ends[slotIndex[i]] = start + text.length - 1;
+    ends[slotIndex[i]] = end;
+    return places;
   });
+  const placement = packed && joined(positions, seenUntil);
   const numTokens = lengths.reduce((sum, length) => sum + length, 0);
-  const arrays = { tokens, labels, continuationMask, segments, firstIndex, ends, slotIndex };
+  const arrays = { tokens, labels, continuationMask, placement, places, ends, slotIndex };
   return { batch, time, slots, ...arrays, numTokens };
 }
 
@@ -121,6 +95,13 @@ function ownRows(
     rows: Math.max(lengths.length, rows),
     time: Math.ceil(Math.max(time, ...lengths) / multiple) * multiple,
     slots: 1,
-    places: lengths.map((_, row) => ({ row, slot: 0, start: 0 })),
+    texts: lengths.map((length, row) => ({ row, slot: 0, places: Array.from({ length }, (_, t) => t) })),
   };
+}
+
+function joined(first: Int32Array, second: Int32Array): Int32Array {
+  const both = new Int32Array(first.length + second.length);
+  both.set(first);
+  both.set(second, first.length);
+  return both;
 }

@@ -6,7 +6,7 @@ import type { TracedOperations } from "../compute/tier.ts";
 import { causalAttention } from "./causal_attention.ts";
 import { type ModelShape, parameterLayout } from "./model_shape.ts";
 import { allowedLogits } from "./policy_model.ts";
-import { rotaryTables } from "./rotary.ts";
+import { rotaryAt, rotaryTables } from "./rotary.ts";
 import { oneTokenAttention } from "./traced_attention.ts";
 import { drawByInverse } from "./traced_draw.ts";
 import { drawFilteredByInverse, type FilterProgram } from "./traced_filter.ts";
@@ -183,19 +183,15 @@ function nextHidden(
     caches: tf.Tensor[];
   },
 ): tf.Tensor {
-  const { headSize: head } = model, zero = tf.scalar(0, "int32");
+  const zero = tf.scalar(0, "int32");
   const tables = rotaryTables(model, width + 1 + steps);
   const before = tf.sub(lengths, tf.scalar(1, "int32"));
-  const at = tf.reshape(tf.add(before, step), [rows]);
+  const at = tf.reshape(tf.add(before, step), [rows, 1]);
   const slot = tf.add(step, tf.scalar(width, "int32"));
   const bias = visibleSlots(before, slot, { rows, width, steps });
   return transformerLayers(model, parameters, {
     tokens: tf.reshape(token, [rows, 1]),
-    rotary: {
-      cosines: tf.reshape(tf.gather(tables.cosines, at), [rows, 1, 1, head]),
-      sines: tf.reshape(tf.gather(tables.sines, at), [rows, 1, 1, head]),
-      halfTurn: tables.halfTurn,
-    },
+    rotary: rotaryAt(tables, at),
     attend(layer, heads) {
       const write = (index: number, values: tf.Tensor) =>
         caches[index] = traced.writeSlice(caches[index], values, [zero, zero, slot, zero]);

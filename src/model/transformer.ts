@@ -3,14 +3,14 @@
 // positions.
 import * as tf from "@tensorflow/tfjs-core";
 import { checkShapes } from "../base/shapes.ts";
-import { apartOrLater, atEnds, causalAttention, endAttention } from "./causal_attention.ts";
+import { atEnds, causalAttention, endAttention, sightOf } from "./causal_attention.ts";
 import { extendedCache } from "./extended_cache.ts";
 import { gptNeoXLayer, gptNeoXNorm } from "./gpt_neox.ts";
 import { llamaLayer } from "./llama.ts";
 import { embeddingName, type ModelShape, outputEmbeddingName, parameterLayout } from "./model_shape.ts";
 import { recomputed } from "./recomputed.ts";
 import { rmsNorm } from "./rms_norm.ts";
-import { type RotaryTables, rotaryTables } from "./rotary.ts";
+import { rotaryAt, type RotaryTables, rotaryTables } from "./rotary.ts";
 import {
   type LayerCache,
   type LayerInput,
@@ -73,8 +73,11 @@ export function hiddenStates(
 export interface SequenceTokens {
   /** [batch, time], int32, right-padded */
   tokens: tf.Tensor;
-  /** [batch, time], int32: which of its row's sequences a token belongs to, 0 at padding. @default one sequence a row */
-  segments?: tf.Tensor;
+  /**
+   * [2, batch, time], int32: the position of each token in its text, then the place in its row up to which later tokens see it; of rows
+   * that hold several texts, which may have a beginning in common. @default one text a row
+   */
+  placement?: tf.Tensor;
   /**
    * Layers are run once more for their gradients, a third more work, and keep one tensor each. @default false
    */
@@ -82,19 +85,20 @@ export interface SequenceTokens {
 }
 
 /**
- * Final hidden states of whole sequences. Positions count from the row's start: rotary embedding knows differences alone.
+ * Final hidden states of whole sequences.
  *
  * @returns hidden [batch · time, hidden]
  */
 export function sequenceStates(
   model: ModelShape,
   parameters: NamedParameters,
-  { tokens, segments, recompute = false }: SequenceTokens,
+  { tokens, placement, recompute = false }: SequenceTokens,
 ): tf.Tensor {
+  const { rotary, seenUntil } = placed(model, { tokens, placement });
   return transformerLayers(model, parameters, {
     tokens,
-    rotary: rotaryTables(model, tokens.shape[1] ?? 0),
-    mask: segments && apartOrLater(segments),
+    rotary,
+    mask: seenUntil && sightOf(seenUntil),
     attend: (_, heads, mask) => causalAttention(heads, mask),
     recompute,
   });
@@ -110,22 +114,34 @@ export function sequenceStates(
 export function endStates(
   model: ModelShape,
   parameters: NamedParameters,
-  { tokens, segments, ends, recompute = false }: SequenceTokens & { ends: tf.Tensor },
+  { tokens, placement, ends, recompute = false }: SequenceTokens & { ends: tf.Tensor },
 ): tf.Tensor {
+  const { rotary, seenUntil } = placed(model, { tokens, placement });
   const [batch, time] = tokens.shape, [, slots] = ends.shape, last = model.numLayers - 1;
   return transformerLayers(model, parameters, {
     tokens,
-    rotary: rotaryTables(model, time),
+    rotary,
     recompute,
-    mask: segments && apartOrLater(segments),
+    mask: seenUntil && sightOf(seenUntil),
     attend: (layer, heads, mask) =>
-      layer < last ? causalAttention(heads, mask) : endAttention(heads, { ends, segments }),
+      layer < last ? causalAttention(heads, mask) : endAttention(heads, { ends, seenUntil }),
     pickLast: (x) =>
       tf.reshape(tf.matMul(atEnds(ends, time), tf.reshape(x, [batch, time, -1])), [
         batch * slots,
         model.hiddenSize,
       ]),
   });
+}
+
+/** Rotary tables by each token's position, and how far it is seen. */
+function placed(
+  model: ModelShape,
+  { tokens, placement }: Pick<SequenceTokens, "tokens" | "placement">,
+): { rotary: RotaryTables; seenUntil?: tf.Tensor } {
+  const rotary = rotaryTables(model, tokens.shape[1] ?? 0);
+  if (placement === undefined) return { rotary };
+  const [positions, seenUntil] = tf.unstack(placement);
+  return { rotary: rotaryAt(rotary, positions), seenUntil };
 }
 
 export interface TransformerInput extends Pick<LayerInput, "rotary" | "attend" | "mask"> {

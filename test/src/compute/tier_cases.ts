@@ -344,21 +344,23 @@ const trainingCase: TierCase = {
   },
 };
 
-/** Two rows: sequences of 4, 3 and 6 tokens, the last one alone; rewards at their ends. */
+/** Two rows: texts of 4 and 5 tokens that begin alike, then one of 6 alone; rewards at their ends. */
 const packedCase: TierCase = {
-  name: "log-probabilities and rewards of sequences that share rows, and their gradients",
+  name: "log-probabilities and rewards of texts that share rows and beginnings, and their gradients",
   compute() {
     const tokens = ids(Array.from({ length: 16 }, (_, i) => (i * 7 + 3) % 19), [2, 8]);
     const labels = ids(Array.from({ length: 16 }, (_, i) => (i * 7 + 10) % 19), [2, 8]);
-    const segments = ids([1, 1, 1, 1, 2, 2, 2, 0, 1, 1, 1, 1, 1, 1, 0, 0], [2, 8]);
+    const positions = [0, 1, 2, 3, 2, 3, 4, 0, 0, 1, 2, 3, 4, 5, 0, 0];
+    const seenUntil = [7, 7, 4, 4, 7, 7, 7, 8, 6, 6, 6, 6, 6, 6, 7, 8];
+    const placement = ids([...positions, ...seenUntil], [2, 2, 8]);
     const ends = ids([3, 6, 5, -1], [2, 2]), slotIndex = ids([2, 0, 1], [3]);
     const parametersOf = (shape: ModelShape) =>
       tf.add(tf.tensor1d(initialParameters(shape, 0.2, "0123456789abcdef")), tf.mul(made([1], 37), 0));
     const logs = (flat: tf.Tensor) =>
-      policyLogProbabilities(model, flat, { tokens, labels, segments, temperature: 0.7, forbidden: [2] });
+      policyLogProbabilities(model, flat, { tokens, labels, placement, temperature: 0.7, forbidden: [2] });
     const rewardModel: ModelShape = { ...model, head: "reward" };
     const scores = (flat: tf.Tensor) =>
-      rewardScores(rewardModel, flat, { tokens, segments, ends, slotIndex });
+      rewardScores(rewardModel, flat, { tokens, placement, ends, slotIndex });
     return [
       ...withGradients((flat) => tf.mul(logs(flat), made([2, 8], 3)), [parametersOf(model)]),
       ...withGradients((flat) => tf.mul(scores(flat), made([3], 3)), [parametersOf(rewardModel)]),

@@ -7,6 +7,7 @@ import {
   type ScoringBatch,
   scoringBatch,
 } from "../../../src/irl/scoring_batch.ts";
+import { tokensOf } from "../../../src/model/token_sequence.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
 import * as tf from "@tensorflow/tfjs-core";
 import { TINY_SHAPE } from "../../support/tiny_model.ts";
@@ -56,10 +57,10 @@ describe("inScoringBatches()", () => {
       const seen: number[] = [], shapes = new Set<string>();
       for (const { rows, sequences, batch } of await batches(SEQUENCES, isTraced, lanes)) {
         sequences.forEach((sequence, i) => {
-          const first = batch.firstIndex[i], text = [...sequence.prompt, ...sequence.continuation];
+          const places = Array.from(batch.places[i]), last = places[places.length - 1];
           assert.equal(sequence, SEQUENCES[rows[i]]);
-          assert.deepEqual(Array.from(batch.tokens.subarray(first, first + text.length)), text);
-          assert.equal(batch.ends[batch.slotIndex[i]], first % batch.time + text.length - 1);
+          assert.deepEqual(places.map((at) => batch.tokens[at]), tokensOf(sequence));
+          assert.equal(batch.ends[batch.slotIndex[i]], last % batch.time);
         });
         seen.push(...rows);
         shapes.add(`${batch.batch} ${batch.time} ${batch.slotIndex.length}`);

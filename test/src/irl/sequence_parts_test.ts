@@ -2,15 +2,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { sequenceParts, spreadOver } from "../../../src/irl/sequence_parts.ts";
-import { lengthOf, type TokenSequence } from "../../../src/model/sequence_batch.ts";
+import { lengthOf, type TokenSequence } from "../../../src/model/token_sequence.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
 import * as tf from "@tensorflow/tfjs-core";
 
-const sequenceOf = (length: number): TokenSequence => ({
-  prompt: [3],
+/** Of a prompt of its own. */
+const sequenceOf = (length: number, i = 0): TokenSequence => ({
+  prompt: [3 + i],
   continuation: Array.from({ length: length - 1 }, () => 4),
 });
-const SHORT = Array.from({ length: 20 }, (_, i) => sequenceOf(2 + i * 7 % 19));
+const SHORT = Array.from({ length: 20 }, (_, i) => sequenceOf(2 + i * 7 % 19, i));
 
 describe("sequenceParts()", () => {
   useCpuTier();
@@ -21,7 +22,7 @@ describe("sequenceParts()", () => {
         rows,
         numCounted,
         shape: [batch.batch, batch.time],
-        isShared: batch.segments !== undefined,
+        isShared: batch.placement !== undefined,
       }))
     );
 
@@ -35,7 +36,7 @@ describe("sequenceParts()", () => {
   });
 
   it("gives parts of unlike sequences one shape too", () => {
-    const sequences = [40, 40, 40, 40, 2, 2, 2, 2].map(sequenceOf);
+    const sequences = [40, 40, 40, 40, 2, 2, 2, 2].map((length, i) => sequenceOf(length, i));
     assert.deepEqual(partsOf(sequences, 4).map(({ shape }) => shape), [[1, 96], [1, 96]]);
   });
 
@@ -52,13 +53,42 @@ describe("sequenceParts()", () => {
 
   it("spreads a number of each sequence over its tokens", () => {
     tf.tidy(() => {
-      const sequences = [sequenceOf(3), sequenceOf(9)];
+      const sequences = [sequenceOf(3), sequenceOf(9, 1)];
       const [part] = sequenceParts(sequences, { size: null, padId: 1 });
-      const spread = Array.from(spreadOver(part, sequences, [2, 5]).dataSync());
+      const spread = Array.from(spreadOver(part, [2, 5]).dataSync());
       assert.equal(spread.filter((value) => value === 2).length, 3);
       assert.equal(spread.filter((value) => value === 5).length, 9);
-      const { firstIndex } = part.batch;
-      assert.deepEqual([spread[firstIndex[0]], spread[firstIndex[1] + 8]], [2, 5]);
+      const { places } = part.batch;
+      assert.deepEqual([spread[places[0][0]], spread[places[1][8]]], [2, 5]);
+    });
+  });
+
+  it("gives tokens that several sequences share their mean, so that counted it is their sum", () => {
+    tf.tidy(() => {
+      const sequences = [4, 5, 4].map((last) => ({ prompt: [1, 2, 3, 3, 3, 3], continuation: [last, 0] }));
+      const [part] = sequenceParts(sequences, { size: null, padId: 1 });
+      const spread = spreadOver(part, [1, 4, 2]).dataSync(), { places, continuationMask } = part.batch;
+      assert.equal(spread[places[0][0]], Math.fround(7 / 3));
+      assert.deepEqual(Array.from(places[0].subarray(5), (at) => spread[at] * continuationMask[at]), [
+        3,
+        3,
+        0,
+      ]);
+      assert.deepEqual(Array.from(places[1].subarray(5), (at) => spread[at] * continuationMask[at]), [
+        4,
+        4,
+        0,
+      ]);
+      assert.equal(part.numCounted, 6);
+    });
+  });
+
+  it("keeps sequences apart where asked", () => {
+    tf.tidy(() => {
+      const sequences = [4, 5].map((last) => ({ prompt: [1, 2, 3, 3, 3, 3], continuation: [last, 0] }));
+      sequences.push({ prompt: [1], continuation: [0] });
+      const [part] = sequenceParts(sequences, { size: null, padId: 1, sharing: false });
+      assert.equal(new Set(part.batch.places.flatMap((own) => Array.from(own))).size, 18);
     });
   });
 });

@@ -2,96 +2,191 @@
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { keyFromSeed, uniforms } from "../../../src/base/random.ts";
+import { familiesOf, placesOf } from "../../../src/model/common_beginnings.ts";
 import {
   lengthFacts,
   LONGEST_PACKED,
-  MOST_IN_ROW,
+  type PackedRows,
   packedSize,
   packParts,
   packRows,
   sharesRows,
+  shouldShareRows,
 } from "../../../src/model/pack_rows.ts";
+import { lengthOf, type TokenSequence, tokensOf } from "../../../src/model/token_sequence.ts";
 
 function randomLengths(seed: number, count: number, most: number): number[] {
   return Array.from(uniforms(keyFromSeed(seed), count), (share) => 1 + Math.floor(share * most));
 }
 
+/** Texts of these lengths, each with a prompt of its own. */
+function textsOf(lengths: readonly number[]): TokenSequence[] {
+  return lengths.map((length, i) => ({
+    prompt: [100 + i],
+    continuation: Array.from({ length: length - 1 }, () => 4),
+  }));
+}
+
+/** Eight samples of each prompt that go apart early or late. */
+function samplesOf(seed: number, prompts: number): TokenSequence[] {
+  const lengths = randomLengths(seed, 8 * prompts, 12),
+    tokens = uniforms(keyFromSeed(seed + 1000), 400 * prompts);
+  return lengths.map((length, i) => ({
+    prompt: [100 + Math.floor(i / 8), 1, 2],
+    continuation: [
+      ...Array.from(
+        tokens.subarray(i * 20, i * 20 + 10 + length),
+        (u, t) => u < 0.9 ? 20 + t : 3 + Math.floor(10 * u),
+      ),
+      0,
+    ],
+  }));
+}
+
+/**
+ * Every token stands in its row at one place or more, at each place one token with one next token, and what is visible from a text's
+ * last token by the rule of sight is the text.
+ */
+function checkPacking(sequences: readonly TokenSequence[], { rows, time, slots, texts }: PackedRows): void {
+  const at = new Map<number, { token: number; next: number | undefined; until: number }>();
+  const ends = new Map<number, string>();
+  sequences.forEach((sequence, i) => {
+    const { row, slot, places } = texts[i], tokens = tokensOf(sequence), end = places[places.length - 1];
+    assert.equal(places.length, tokens.length);
+    assert.ok(row < rows && slot < slots && end < time);
+    assert.equal(ends.get(row * slots + slot) ?? tokens.join(), tokens.join());
+    ends.set(row * slots + slot, tokens.join());
+    places.forEach((place, t) => {
+      assert.ok(t === 0 || place > places[t - 1]);
+      const known = at.get(row * time + place), next = tokens[t + 1] ?? known?.next;
+      if (known !== undefined) assert.deepEqual([known.token, known.next ?? next], [tokens[t], next]);
+      at.set(row * time + place, { token: tokens[t], next, until: Math.max(known?.until ?? 0, end + 1) });
+    });
+  });
+  sequences.forEach((sequence, i) => {
+    const { row, places } = texts[i], end = places[places.length - 1], seen: number[] = [];
+    for (let place = 0; place <= end; place++) {
+      const known = at.get(row * time + place);
+      if (known !== undefined && end < known.until) seen.push(known.token);
+    }
+    assert.deepEqual(seen, tokensOf(sequence));
+  });
+}
+
 describe("packRows()", () => {
-  it("puts the longest first, each into the fullest row that has room: by hand", () => {
-    const { rows, time, places } = packRows([30, 13, 20, 32], { time: 64 });
+  it("fills a row with the longest that still fit: by hand", () => {
+    const { rows, time, texts } = packRows(textsOf([30, 13, 20, 32]), { time: 64 });
     assert.deepEqual([rows, time], [2, 64]);
-    assert.deepEqual(places, [
-      { row: 0, slot: 1, start: 32 },
-      { row: 1, slot: 1, start: 20 },
-      { row: 1, slot: 0, start: 0 },
-      { row: 0, slot: 0, start: 0 },
+    assert.deepEqual(texts.map(({ row, slot, places }) => [row, slot, places[0], places.length]), [
+      [0, 1, 32, 30],
+      [1, 1, 20, 13],
+      [1, 0, 0, 20],
+      [0, 0, 0, 32],
     ]);
   });
 
-  it("overlaps nothing and cuts nothing, whatever the lengths", () => {
+  it("writes texts of one prompt as a tree in preorder: by hand", () => {
+    const sequences = [[5, 6, 0], [5, 4, 0], [5, 6, 0]].map((continuation) => ({
+      prompt: [1, 2],
+      continuation,
+    }));
+    const { rows, texts } = packRows(sequences, { time: 32 });
+    assert.equal(rows, 1);
+    // 1 2 5 4 0, then 5 6 0 behind 1 2.
+    assert.deepEqual(texts, [
+      { row: 0, slot: 1, places: [0, 1, 5, 6, 7] },
+      { row: 0, slot: 0, places: [0, 1, 2, 3, 4] },
+      { row: 0, slot: 1, places: [0, 1, 5, 6, 7] },
+    ]);
+    const own = packRows(sequences, { time: 32, sharing: false });
+    assert.deepEqual(own.texts.map(({ slot, places }) => [slot, places[0]]), [[0, 0], [1, 5], [2, 10]]);
+  });
+
+  it("overlaps nothing, cuts nothing and hides nothing, whatever the texts", () => {
     for (let seed = 1; seed <= 30; seed++) {
-      const lengths = randomLengths(seed, 1 + seed * 3, 50),
-        { rows, time, slots, places } = packRows(lengths);
-      const taken = new Set<number>(), ends = new Set<number>();
-      places.forEach(({ row, slot, start }, i) => {
-        assert.ok(row < rows && slot < slots && start + lengths[i] <= time);
-        assert.ok(!ends.has(row * slots + slot));
-        ends.add(row * slots + slot);
-        for (let t = start; t < start + lengths[i]; t++) {
-          assert.ok(!taken.has(row * time + t));
-          taken.add(row * time + t);
-        }
-      });
+      const alone = textsOf(randomLengths(seed, 1 + seed * 3, 50)), samples = samplesOf(seed, 1 + seed);
+      for (const sharing of [false, true]) {
+        checkPacking(alone, packRows(alone, { sharing }));
+        checkPacking(samples, packRows(samples, { sharing }));
+        checkPacking(samples, packRows(samples, { sharing, time: 32 }));
+      }
     }
   });
 
   it("fills rows of texts like the preset demo's to nine tenths, where a row for each would be half empty", () => {
     const lengths = randomLengths(1, 64, 22).map((length) => length + 14);
-    const { rows, time } = packRows(lengths), used = lengths.reduce((sum, length) => sum + length, 0);
+    const { rows, time } = packRows(textsOf(lengths)),
+      used = lengths.reduce((sum, length) => sum + length, 0);
     assert.ok(used / (rows * time) > 0.88, `${used} of ${rows} x ${time}`);
   });
 
-  it("comes in few shapes, never smaller than asked", () => {
-    const shapes = new Set(
-      Array.from(
-        { length: 200 },
-        (_, seed) => packRows(randomLengths(seed, 64, 22).map((length) => length + 14)).rows,
-      ),
-    );
-    assert.ok(shapes.size <= 4, Array.from(shapes).join(" "));
-    const { rows, time } = packRows([3, 3], { rows: 20, time: 33 });
+  it("needs few places more than all families together, though rows cut some of them", () => {
+    const samples = samplesOf(1, 32), { rows, time } = packRows(samples);
+    const least = familiesOf(samples).reduce((sum, family) => sum + placesOf(family), 0);
+    const tokens = samples.reduce((sum, sample) => sum + lengthOf(sample), 0);
+    assert.ok(rows * time < 1.25 * least, `${rows} x ${time} for ${least}`);
+    assert.ok(rows * time < 0.85 * tokens, `${rows} x ${time} for ${tokens} tokens`);
+  });
+
+  it("comes in few shapes, never smaller than asked, and refuses what is longer than a row", () => {
+    const shapes = new Map<string, number>();
+    for (let seed = 0; seed < 200; seed++) {
+      const { rows, time } = packRows(textsOf(randomLengths(seed, 64, 22).map((length) => length + 14)));
+      shapes.set(`${rows} x ${time}`, 1 + (shapes.get(`${rows} x ${time}`) ?? 0));
+    }
+    const often = Array.from(shapes.values()).sort((a, b) => b - a).slice(0, 3);
+    assert.ok(often.reduce((sum, count) => sum + count, 0) >= 196, Array.from(shapes).join(" "));
+    const { rows, time } = packRows(textsOf([3, 3]), { rows: 20, time: 33 });
     assert.deepEqual([rows, time], [20, 33]);
     // Three and a half means, or the longest.
-    assert.deepEqual([packRows([20, 30]).time, packRows([2, 30]).time], [96, 64]);
-    assert.equal(packRows([LONGEST_PACKED]).time, LONGEST_PACKED);
-    assert.ok(packRows(Array.from({ length: 9 }, () => 1)).rows >= 9 / MOST_IN_ROW);
+    assert.deepEqual([packRows(textsOf([20, 30])).time, packRows(textsOf([2, 30])).time], [96, 64]);
+    assert.equal(packRows(textsOf([LONGEST_PACKED])).time, LONGEST_PACKED);
+    const many = packRows(textsOf(Array.from({ length: 9 }, () => 1)));
+    assert.ok(many.rows >= 9 / many.slots);
+    assert.throws(
+      () => packRows(textsOf([3, 9]), { time: 8 }),
+      /sequence 1 is longer than a row of 8 tokens/,
+    );
   });
 });
 
 describe("packParts()", () => {
   it("cuts what is packed together into parts of nearly equal size, every sequence once", () => {
     for (let seed = 1; seed <= 20; seed++) {
-      const lengths = randomLengths(seed, 256, 22).map((length) => length + 14),
-        parts = packParts(lengths, 4);
-      const sizes = parts.map(({ packed }) => packed.rows),
-        seen = parts.flatMap(({ sequences }) => sequences);
+      const lengths = randomLengths(seed, 256, 22).map((length) => length + 14), texts = textsOf(lengths);
+      const parts = packParts(texts, 4), sizes = parts.map(({ packed }) => packed.rows);
+      const seen = parts.flatMap(({ sequences }) => sequences);
       assert.equal(sizes.length, 4);
       assert.ok(Math.max(...sizes) - Math.min(...sizes) <= 1, sizes.join(" "));
       assert.deepEqual(seen.toSorted((a, b) => a - b), lengths.map((_, i) => i));
       for (const { sequences, packed } of parts) {
-        const ends = packed.places.map(({ row, start }, i) =>
-          row * packed.time + start + lengths[sequences[i]]
-        );
-        const used = packed.places.reduce((sum, _, i) => sum + lengths[sequences[i]], 0);
-        assert.ok(ends.every((end) => end <= packed.rows * packed.time));
+        checkPacking(sequences.map((i) => texts[i]), packed);
+        const used = sequences.reduce((sum, i) => sum + lengths[i], 0);
         assert.ok(used / (packed.rows * packed.time) > 0.85, `${used} of ${packed.rows} x ${packed.time}`);
       }
     }
   });
 
   it("makes fewer parts where there are fewer rows", () => {
-    assert.deepEqual(packParts([3, 4, 5], 4).map(({ packed }) => packed.rows), [1]);
-    assert.deepEqual(packParts([60, 60, 60, 2], 8).map(({ sequences }) => sequences), [[0, 1, 3], [2]]);
+    const parts = (lengths: number[], most: number) => packParts(textsOf(lengths), most);
+    assert.deepEqual(parts([3, 4, 5], 4).map(({ packed }) => packed.rows), [1]);
+    assert.deepEqual(parts([60, 60, 60, 2], 8).map(({ sequences }) => sequences), [[0, 1, 3], [2]]);
+  });
+});
+
+describe("shouldShareRows()", () => {
+  it("says so where texts badly fill rows of their own, or where long beginnings are common", () => {
+    assert.ok(shouldShareRows(textsOf([10, 20])));
+    assert.ok(!shouldShareRows(textsOf([20, 20, 20, 20])));
+    const prompt = Array.from({ length: 40 }, (_, t) => t);
+    const samples = [1, 2, 3, 4].map((token) => ({ prompt, continuation: [token, token, 0] }));
+    assert.ok(shouldShareRows(samples));
+    assert.ok(!shouldShareRows(samples, { sharing: false }));
+    const long = samples.map((sample) => ({
+      ...sample,
+      prompt: Array.from({ length: LONGEST_PACKED }, () => 3),
+    }));
+    assert.ok(!shouldShareRows(long));
   });
 });
 
@@ -114,7 +209,8 @@ describe("packedSize()", () => {
   it("knows from mean and longest what packing gives, to two of its steps", () => {
     for (let seed = 1; seed <= 20; seed++) {
       const lengths = randomLengths(seed, 64, 30).map((length) => length + 8);
-      const { rows, time } = packRows(lengths), mean = lengths.reduce((sum, length) => sum + length, 0) / 64;
+      const { rows, time } = packRows(textsOf(lengths)),
+        mean = lengths.reduce((sum, length) => sum + length, 0) / 64;
       const planned = packedSize(64, { longest: Math.max(...lengths), mean });
       assert.equal(planned.time, time);
       assert.ok(Math.abs(planned.rows - rows) <= 4, `${planned.rows} for ${rows}`);

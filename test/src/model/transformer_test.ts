@@ -8,8 +8,11 @@ import { parameterLayout } from "../../../src/model/model_shape.ts";
 import { policyLogProbabilities } from "../../../src/model/policy_model.ts";
 import { rewardScores } from "../../../src/model/reward_model.ts";
 import { tokenValues } from "../../../src/model/value_model.ts";
-import { batchTensors, disposeTensors } from "../../../src/irl/sequence_parts.ts";
-import { type BatchOptions, lengthOf, sequenceBatch } from "../../../src/model/sequence_batch.ts";
+import { batchTensors, disposeTensors, sequenceParts, spreadOver } from "../../../src/irl/sequence_parts.ts";
+import { type BatchOptions, sequenceBatch } from "../../../src/model/sequence_batch.ts";
+import { lengthOf } from "../../../src/model/token_sequence.ts";
+import { policyLoss } from "../../../src/math/policy_objective.ts";
+import { rewardLoss } from "../../../src/math/reward_loss.ts";
 import { supervisedLoss } from "../../../src/math/supervised_loss.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
 import {
@@ -34,13 +37,12 @@ function countedLogProbabilities(
 ): number[][] {
   return tf.tidy(() => {
     const batch = sequenceBatch(sequences, { padId: PAD, ...options });
-    const { tokens, labels, segments } = batchTensors(batch), flat = tf.tensor1d(tinyParameters());
-    const asked = { tokens, labels, segments, temperature: 1, forbidden: [] };
+    const { tokens, labels, placement } = batchTensors(batch), flat = tf.tensor1d(tinyParameters());
+    const asked = { tokens, labels, placement, temperature: 1, forbidden: [] };
     const all = policyLogProbabilities(TINY_SHAPE, flat, asked).dataSync();
-    return sequences.map((sequence, i) => {
-      const places = Array.from({ length: lengthOf(sequence) }, (_, t) => batch.firstIndex[i] + t);
-      return places.filter((place) => batch.continuationMask[place] === 1).map((place) => all[place]);
-    });
+    return batch.places.map((places) =>
+      Array.from(places).filter((place) => batch.continuationMask[place] > 0).map((place) => all[place])
+    );
   });
 }
 
@@ -65,14 +67,14 @@ describe("the transformer", () => {
     tokens: tf.Tensor,
     labels: tf.Tensor,
     mask: tf.Tensor,
-    segments?: tf.Tensor,
+    placement?: tf.Tensor,
   ) =>
     supervisedLoss(
       tf.reshape(
         policyLogProbabilities(TINY_SHAPE, flat, {
           tokens,
           labels,
-          segments,
+          placement,
           temperature: 0.8,
           forbidden: [PAD],
         }),
@@ -119,18 +121,18 @@ describe("the transformer", () => {
 
   function checkReward(packed: boolean, recompute: boolean): void {
     const model = { ...TINY_SHAPE, head: "reward" as const }, point = tinyParameters(model);
-    const { tokens, segments, ends, slotIndex, ...others } = batchTensors(
+    const { tokens, placement, ends, slotIndex, ...others } = batchTensors(
       sequenceBatch(SEQUENCES, { padId: PAD, packed }),
     );
     const total = (flat: tf.Tensor) => {
-      const scores = rewardScores(model, flat, { tokens, segments, ends, slotIndex, recompute });
+      const scores = rewardScores(model, flat, { tokens, placement, ends, slotIndex, recompute });
       return tf.sum(tf.mul(scores, tf.tensor1d([1, -2, 0.5])));
     };
     const coordinates = Array.from({ length: 45 }, (_, i) => point.length - 1 - i * 79);
     const gradient = tf.tidy(() => tf.grad(total)(tf.tensor1d(point)).dataSync());
     const read = (at: Float32Array) => tf.tidy(() => total(tf.tensor1d(at)).dataSync()[0]);
     assertGradient(coordinates.map((i) => gradient[i]), centralDifferences(read, point, coordinates));
-    disposeTensors({ tokens, segments, ends, slotIndex, ...others });
+    disposeTensors({ tokens, placement, ends, slotIndex, ...others });
   }
 
   it("gives sequences that share a row what they get in rows of their own, and gradients alike", () => {
@@ -141,14 +143,64 @@ describe("the transformer", () => {
       tf.tidy(() => {
         const batch = sequenceBatch(SEQUENCES, { padId: PAD, packed }),
           { mask, ...tensors } = batchTensors(batch);
-        const { tokens, labels, segments } = tensors;
+        const { tokens, labels, placement } = tensors;
         assert.equal(batch.batch, packed ? 1 : SEQUENCES.length);
-        return tf.grad((flat: tf.Tensor) => loss(flat, tokens, labels, mask, segments))(
+        return tf.grad((flat: tf.Tensor) => loss(flat, tokens, labels, mask, placement))(
           tf.tensor1d(tinyParameters()),
         ).dataSync();
       });
     assertNear(gradient(true), gradient(false), 2e-6);
   });
+
+  it("gives texts that begin alike what they get in rows of their own, and gradients of Eq. (5b) and (11) alike", () => {
+    const samples = [[6, 7, 0], [6, 7, 3, 0], [8, 0], [6, 7, 0], [6, 0]].map((continuation) => ({
+      prompt: [3, 4, 5],
+      continuation,
+    }));
+    const many = [...samples, ...SEQUENCES], advantages = many.map((_, i) => (i * 5 % 7) - 2.5);
+    const own = countedLogProbabilities(many), shared = countedLogProbabilities(many, { packed: true });
+    shared.forEach((row, i) => assertNear(row, own[i], 2e-6));
+    const rewardModel = { ...TINY_SHAPE, head: "reward" as const };
+    const gradients = (packed: boolean, recompute: boolean) =>
+      tf.tidy(() => {
+        const [part] = packed
+          ? sequenceParts(many, { size: null, padId: PAD })
+          : [many].map((rows) => ownRowsPart(rows));
+        const { tokens, labels, mask, placement, ends, slotIndex } = part.tensors;
+        const asked = { tokens, placement, recompute };
+        const credit = spreadOver(part, advantages);
+        const policy = tf.grad((flat: tf.Tensor) => {
+          const logs = policyLogProbabilities(TINY_SHAPE, flat, {
+            ...asked,
+            labels,
+            temperature: 0.8,
+            forbidden: [],
+          });
+          return policyLoss(logs, mask, credit);
+        })(tf.tensor1d(tinyParameters()));
+        const reward = tf.grad((flat: tf.Tensor) => {
+          const scores = rewardScores(rewardModel, flat, { ...asked, ends, slotIndex });
+          const [first, second] = tf.split(tf.slice(scores, 0, 8), 2);
+          return rewardLoss(first, second);
+        })(tf.tensor1d(tinyParameters(rewardModel)));
+        return [policy.dataSync(), reward.dataSync(), Float32Array.of(part.numCounted, part.batch.batch)];
+      });
+    const [policy, reward, [counted, rows]] = gradients(false, false);
+    assert.equal(rows, many.length);
+    for (const recompute of [false, true]) {
+      const [sharedPolicy, sharedReward, [sharedCounted, sharedRows]] = gradients(true, recompute);
+      assert.equal(sharedRows, 2);
+      assert.equal(sharedCounted, counted);
+      assertNear(sharedPolicy, policy, 2e-6);
+      assertNear(sharedReward, reward, 2e-6);
+    }
+  });
+
+  function ownRowsPart(sequences: typeof SEQUENCES) {
+    const batch = sequenceBatch(sequences, { padId: PAD });
+    const numCounted = batch.continuationMask.reduce((sum, counts) => sum + counts, 0);
+    return { rows: sequences.map((_, i) => i), batch, tensors: batchTensors(batch), numCounted };
+  }
 
   it("keeps rows apart: thirteen sequences in six rows and more get what they get in rows of their own", () => {
     const many = Array.from({ length: 13 }, (_, i) => SEQUENCES[(i * i + i) % 3]);
@@ -159,9 +211,9 @@ describe("the transformer", () => {
     const rewards = (options: Partial<BatchOptions>) =>
       tf.tidy(() => {
         const batch = sequenceBatch(many, { padId: PAD, ...options });
-        const { tokens, segments, ends, slotIndex } = batchTensors(batch);
+        const { tokens, placement, ends, slotIndex } = batchTensors(batch);
         const flat = tf.tensor1d(tinyParameters(model));
-        return rewardScores(model, flat, { tokens, segments, ends, slotIndex }).dataSync();
+        return rewardScores(model, flat, { tokens, placement, ends, slotIndex }).dataSync();
       });
     assertNear(rewards({ packed: true, rows: 6 }), rewards({}), 2e-6);
   });
@@ -171,15 +223,15 @@ describe("the transformer", () => {
       const model = { ...shape, head: "reward" as const }, flat = tf.tensor1d(tinyParameters(model));
       const rewards = (packed: boolean, recompute: boolean) =>
         tf.tidy(() => {
-          const { tokens, segments, ends, slotIndex } = batchTensors(
+          const { tokens, placement, ends, slotIndex } = batchTensors(
             sequenceBatch(SEQUENCES, { padId: PAD, packed }),
           );
-          return rewardScores(model, flat, { tokens, segments, ends, slotIndex, recompute }).dataSync();
+          return rewardScores(model, flat, { tokens, placement, ends, slotIndex, recompute }).dataSync();
         });
       const wanted = tf.tidy(() => {
         const batch = sequenceBatch(SEQUENCES, { padId: PAD }), { tokens } = batchTensors(batch);
         const values = tokenValues(model, flat, { tokens }).dataSync();
-        return SEQUENCES.map((sequence, i) => values[batch.firstIndex[i] + lengthOf(sequence) - 1]);
+        return SEQUENCES.map((sequence, i) => values[batch.places[i][lengthOf(sequence) - 1]]);
       });
       for (const packed of [false, true]) {
         for (const recompute of [false, true]) assertNear(rewards(packed, recompute), wanted, 2e-6);
