@@ -90,13 +90,17 @@ function rowsForLanes(
   model: ModelShape,
   { tier: { lanes }, prompts: { length }, samplesPerPrompt = 1 }: TracedSampling,
 ): Rows[] {
-  const isSmall = numParameters(model) <= LARGEST_CUT;
-  const numParts = isSmall ? Math.max(1, Math.min(lanes, Math.floor(length / LEAST_CUT))) : 1;
+  const numParts = partsOf(model, lanes, length);
   const size = samplesPerPrompt * Math.ceil(length / numParts / samplesPerPrompt);
   return Array.from({ length: Math.ceil(length / size) }, (_, part) => ({
     start: part * size,
     end: Math.min(length, (part + 1) * size),
   }));
+}
+
+function partsOf(model: ModelShape, lanes: number, rows: number): number {
+  if (numParameters(model) > LARGEST_CUT) return 1;
+  return Math.max(1, Math.min(lanes, Math.floor(rows / LEAST_CUT)));
 }
 
 function programFor(
@@ -106,8 +110,9 @@ function programFor(
   { start, end }: Rows,
 ): RolloutProgram {
   const longest = Math.max(...prompts.map((prompt) => prompt.length));
-  // As many as of one that is not cut, however few prompts there are.
-  const least = Math.max(rows, LEAST_ROWS) * (end - start) / prompts.length;
+  // As many as a part of a whole batch, however few prompts there are.
+  const whole = Math.max(rows, LEAST_ROWS, prompts.length);
+  const least = whole / partsOf(model, tier.lanes, whole);
   const wanted = 2 ** Math.ceil(Math.log2(Math.max(end - start, least)));
   const isShared = wanted % samplesPerPrompt === 0 && prompts.length % samplesPerPrompt === 0 &&
     prompts.every((prompt, row) => areEqual(prompt, prompts[row - row % samplesPerPrompt]));
