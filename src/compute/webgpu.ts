@@ -7,7 +7,8 @@ import { useBackend } from "./backend.ts";
 import { eagerCompiler } from "./compile.ts";
 import type { OpenBackend } from "./tier.ts";
 import { describeAdapter, requestAdapter } from "./webgpu_adapter.ts";
-import { guardBackend } from "./webgpu_guard.ts";
+import { setBufferLimit } from "./buffer_limit.ts";
+import { guardBackend, largestBuffer } from "./webgpu_guard.ts";
 import { replaceKernels } from "./webgpu_kernels.ts";
 
 /** The name under which tfjs knows the backend and its kernels. */
@@ -28,8 +29,10 @@ export async function openWebgpu(): Promise<OpenBackend> {
   // Small tensors would be computed in JavaScript: the self-test would then prove nothing about the GPU.
   tf.env().set("WEBGPU_CPU_FORWARD", false);
   const restore = replaceKernels(backend);
+  setBufferLimit(BACKEND, largestBuffer(device));
   const dispose = () => {
     restore();
+    setBufferLimit(BACKEND, undefined);
     guard.release();
     tf.removeBackend(BACKEND); // disposes it, and with it the buffers
     device.destroy();

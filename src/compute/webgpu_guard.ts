@@ -74,14 +74,17 @@ function refuseAfterFailure(backend: WebGPUBackend, check: () => void): void {
   };
 }
 
+/** Bytes of one tensor at most. */
+export function largestBuffer({ limits }: Pick<GPUDevice, "limits">): number {
+  return Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+}
+
 /** What the device cannot bind to an operation is refused before it is allocated. */
-function refuseLargeBuffers({ device: { limits }, bufferManager }: WebGPUBackend): void {
+function refuseLargeBuffers({ device, bufferManager }: WebGPUBackend): void {
   const acquire = bufferManager.acquireBuffer.bind(bufferManager);
   bufferManager.acquireBuffer = (size, usage, mappedAtCreation, reuse) => {
     const isStorage = (usage & GPUBufferUsage.STORAGE) !== 0;
-    const limit = isStorage
-      ? Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize)
-      : limits.maxBufferSize;
+    const limit = isStorage ? largestBuffer(device) : device.limits.maxBufferSize;
     if (size > limit) throw tooLarge(`a buffer of ${size} bytes`, { limit });
     // Tensors without elements are bound too, and a binding has at least one number.
     return acquire(Math.max(size, BYTES_PER_NUMBER), usage, mappedAtCreation, reuse);
@@ -89,12 +92,12 @@ function refuseLargeBuffers({ device: { limits }, bufferManager }: WebGPUBackend
 }
 
 function checkTensor(
-  { device: { limits } }: WebGPUBackend,
+  { device }: WebGPUBackend,
   shape: readonly number[],
   dtype: tf.DataType,
 ): void {
   const bytes = BYTES_PER_NUMBER * shape.reduce((product, length) => product * length, 1);
-  const limit = Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize);
+  const limit = largestBuffer(device);
   if (bytes <= limit) return;
   throw tooLarge(`a tensor ${dtype} [${shape.join(", ")}] of ${bytes} bytes`, { limit });
 }

@@ -141,7 +141,7 @@ function ofContinuation(
   return Float32Array.from(labelPlaces(part, index, sequence), (at) => list[at]);
 }
 
-/** Token lists at their labels' places, 0 elsewhere: [batch, time]. */
+/** Token lists at their labels' places, which no two sequences may share, 0 elsewhere: [batch, time]. */
 function tokenTensor(
   part: SequencePart,
   sequences: readonly TokenSequence[],

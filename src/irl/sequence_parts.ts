@@ -2,10 +2,16 @@
 import * as tf from "@tensorflow/tfjs-core";
 import { type BatchOptions, type SequenceBatch, sequenceBatch } from "../model/sequence_batch.ts";
 import { lengthOf, type TokenSequence } from "../model/token_sequence.ts";
-import { shouldShareRows } from "../model/pack_rows.ts";
 import type { Tier } from "../compute/tier.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import { lengthFacts, type PackingOptions, packParts, packRows, rowLength } from "../model/pack_rows.ts";
+import {
+  lengthFacts,
+  packedTime,
+  type PackingOptions,
+  packParts,
+  packRows,
+  shouldShareRows,
+} from "../model/pack_rows.ts";
 import { lanesFor, partsForLanes } from "./lanes.ts";
 import type { BatchPart } from "./train_chunk.ts";
 
@@ -88,11 +94,12 @@ export function packedParts(
   numParts: number,
   options?: Pick<PackingOptions, "sharing">,
 ): { rows: number[]; texts: TokenSequence[]; packing: Pick<BatchOptions, "packed" | "sequences"> }[] {
-  return packParts(sequences, numParts, options).map(({ sequences: rows, packed }) => ({
-    rows,
-    texts: rows.map((row) => sequences[row]),
-    packing: { packed, sequences: packed.rows * packed.slots },
-  }));
+  return packParts(sequences, numParts, options).map(({ sequences: rows, packed }) => {
+    const slots = packed.rows * packed.slots;
+    // Equal texts share a slot, so there may be more sequences than slots: few sizes of those too.
+    const most = rows.length <= slots ? slots : 2 ** Math.ceil(Math.log2(rows.length));
+    return { rows, texts: rows.map((row) => sequences[row]), packing: { packed, sequences: most } };
+  });
 }
 
 /** What the parts of a batch have in common, so that whole ones have one shape. */
@@ -101,7 +108,7 @@ export type PartShape = Pick<BatchOptions, "packed" | "time" | "rows">;
 export function partShape(parts: readonly (readonly TokenSequence[])[]): PartShape {
   const packed = shouldShareRows(parts.flat());
   if (!packed) return { packed };
-  const time = rowLength(lengthFacts(parts.flat().map(lengthOf)));
+  const time = packedTime(parts.flat());
   return { packed, time, rows: Math.max(...parts.map((part) => packRows(part, { time }).rows)) };
 }
 

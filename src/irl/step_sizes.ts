@@ -200,7 +200,7 @@ function generatedSize(
   };
 }
 
-/** Rows that so many texts take, and their length: short texts may share rows. */
+/** Rows that so many texts take at most, and their length: short texts may share rows. Common beginnings would make it less. */
 function batchSize(texts: number, lengths: LengthFacts): { rows: number; time: number } {
   return sharesRows(lengths) ? packedSize(texts, lengths) : { rows: texts, time: padded(lengths.longest) };
 }

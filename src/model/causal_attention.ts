@@ -43,13 +43,8 @@ export function sightOf(seenUntil: tf.Tensor): tf.Tensor {
   }
   const places = tf.range(0, time, 1), own = tf.reshape(places, [1, 1, time, 1]);
   const later = tf.sub(own, tf.reshape(places, [1, 1, 1, time]));
-  return tf.mul(tf.minimum(tf.minimum(sightLeft(seenUntil, own, batch), later), 0), 1e9);
-}
-
-/** How far from the end of each token's sight a query at a place stands, below 0 behind it: [batch, 1, queries, time]. */
-function sightLeft(seenUntil: tf.Tensor, queries: tf.Tensor, batch: number): tf.Tensor {
-  const last = tf.sub(tf.cast(seenUntil, "float32"), 1);
-  return tf.sub(tf.reshape(last, [batch, 1, 1, -1]), queries);
+  const last = tf.reshape(tf.sub(tf.cast(seenUntil, "float32"), 1), [batch, 1, 1, time]);
+  return tf.mul(tf.minimum(tf.minimum(tf.sub(last, own), later), 0), 1e9);
 }
 
 /**
@@ -57,23 +52,25 @@ function sightLeft(seenUntil: tf.Tensor, queries: tf.Tensor, batch: number): tf.
  *
  * @param heads as above
  * @param ends [batch, slots], int32: these positions; what a negative one reads means nothing
- * @param seenUntil [batch, time], int32, as above. @default one text a row
+ * @param mask [batch, 1, time, time], as above. @default one text a row
  * @returns [batch, heads, slots, head]
  */
 export function endAttention(
   { queries, keys, values }: HeadTensors,
-  { ends, seenUntil }: { ends: tf.Tensor; seenUntil?: tf.Tensor },
+  { ends, mask }: { ends: tf.Tensor; mask?: tf.Tensor },
 ): tf.Tensor {
   const [batch, heads, time] = queries.shape, slots = ends.shape[1] ?? 0, picks = atEnds(ends, time);
   // Joined and not tiled: the tier "wasm" tiles number by number.
   const ofHead = tf.reshape(picks, [batch, 1, slots, time]);
   const ofHeads = tf.concat(Array.from({ length: heads ?? 1 }, () => ofHead), 1);
   const picked: HeadTensors = { queries: tf.matMul(ofHeads, queries), keys, values };
+  if (mask !== undefined) {
+    const ofEnds = tf.matMul(picks, tf.reshape(mask, [batch, time, time]));
+    return plainAttention(picked, tf.reshape(ofEnds, [batch, 1, slots, time]));
+  }
   const own = tf.reshape(tf.cast(ends, "float32"), [batch, 1, slots, 1]);
   const places = tf.reshape(tf.range(0, time, 1), [1, 1, 1, time]);
-  const later = tf.sub(own, places);
-  const sight = seenUntil === undefined ? later : tf.minimum(sightLeft(seenUntil, own, batch), later);
-  return plainAttention(picked, tf.mul(tf.minimum(sight, 0), 1e9));
+  return plainAttention(picked, tf.mul(tf.minimum(tf.sub(own, places), 0), 1e9));
 }
 
 /**

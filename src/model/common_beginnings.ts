@@ -7,8 +7,8 @@ export interface DistinctText {
   sequences: number[];
   tokens: readonly number[];
   /**
-   * Tokens that the text before it has too, at the same places. Of a common beginning the last token is not among them unless it ends
-   * that text: a place predicts one token, and here the two go on differently.
+   * Tokens that the text before it has too, at the same places. Of a common beginning the last token is not among them: a place
+   * predicts one token, and here the two go on differently, or one of them ends.
    */
   shared: number;
 }
@@ -16,7 +16,7 @@ export interface DistinctText {
 /** Texts of one prompt, in lexical order. */
 export type Family = DistinctText[];
 
-/** The distinct texts of each prompt, prompts in order of their first text. */
+/** The distinct texts of each prompt, prompts in order of their first text. Texts that share no place are families of their own. */
 export function familiesOf(sequences: readonly TokenSequence[]): Family[] {
   const byPrompt = new Map<string, Map<string, DistinctText>>();
   sequences.forEach((sequence, i) => {
@@ -27,10 +27,16 @@ export function familiesOf(sequences: readonly TokenSequence[]): Family[] {
     if (known === undefined) texts.set(text, { sequences: [i], tokens: tokensOf(sequence), shared: 0 });
     else known.sequences.push(i);
   });
-  return Array.from(byPrompt.values(), (texts) => {
-    const family = Array.from(texts.values()).sort((a, b) => lexicalOrder(a.tokens, b.tokens));
-    return family.map((text, i) => i === 0 ? text : { ...text, shared: sharedPlaces(family[i - 1], text) });
-  });
+  const families: Family[] = [];
+  for (const texts of byPrompt.values()) {
+    const inOrder = Array.from(texts.values()).sort((a, b) => lexicalOrder(a.tokens, b.tokens));
+    inOrder.forEach((text, i) => {
+      const shared = i === 0 ? 0 : sharedPlaces(inOrder[i - 1], text);
+      if (shared === 0) families.push([text]);
+      else families[families.length - 1].push({ ...text, shared });
+    });
+  }
+  return families;
 }
 
 /** Each sequence by itself, whatever it has in common with others. */
@@ -44,8 +50,7 @@ export function placesOf(texts: Family): number {
 }
 
 function sharedPlaces({ tokens: before }: DistinctText, { tokens }: DistinctText): number {
-  const common = commonLength(before, tokens);
-  return common === before.length ? common : Math.max(0, common - 1);
+  return Math.max(0, commonLength(before, tokens) - 1);
 }
 
 function commonLength(a: readonly number[], b: readonly number[]): number {

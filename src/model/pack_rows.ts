@@ -13,7 +13,7 @@ export interface PackedRows {
 }
 
 export interface PackingOptions {
-  /** Length of a row. @default what `rowLength` says */
+  /** Length of a row. @default what `packedTime` says */
   time?: number;
   /** Rows at least. */
   rows?: number;
@@ -27,14 +27,17 @@ export const LONGEST_PACKED = 224;
 const FULL = 0.8;
 /** Share of packed rows that tokens fill, about. */
 const FILLED = 0.9;
-/** A row holds one text for so many places at most: what is read at every text's end has so many slots. */
-const PLACES_A_SLOT = 10;
-/** Sharing beginnings must save this part of the tokens, or rows of their own are as good. */
-const WORTH_SHARING = 0.2;
+/** A row holds one text for so many places at most, or `LEAST_SLOTS`: what is read at every text's end has so many slots. */
+const PLACES_A_SLOT = 10, LEAST_SLOTS = 6;
+/**
+ * Sharing beginnings must save this part of the work, or rows of their own are as good. The work at a place grows with the length of its
+ * row, twofold at about so many tokens (measured on models of 0.4 M parameters; wider ones suffer less).
+ */
+const WORTH_SHARING = 0.2, TWICE_AT = 200;
 /**
  * A row is as long as a multiple of this, and there are 2^k · (16 … 32) rows: few shapes, of which each costs a compilation. The mean
- * length varies less from batch to batch than the longest, so rows hold so many mean sequences: 64 texts of the preset demo take 16 or
- * 17 rows of 96.
+ * length varies less from batch to batch than the longest, so rows hold so many mean sequences: 64 texts of the preset demo that share
+ * no beginnings take 16 or 17 rows of 96.
  */
 const TIME_MULTIPLE = 32, ROW_STEPS = 16, MEANS_IN_ROW = 3.5;
 
@@ -65,21 +68,42 @@ export function shouldShareRows(
   const lengths = lengthFacts(sequences.map(lengthOf));
   if (sharesRows(lengths)) return true;
   if (!sharing || lengths.longest > LONGEST_PACKED) return false;
-  const places = familiesOf(sequences).reduce((sum, family) => sum + placesOf(family), 0);
-  return places <= (1 - WORTH_SHARING) * lengths.mean * sequences.length;
+  const own = { rows: sequences.length, time: lengths.longest };
+  return workOf(packRows(sequences)) <= (1 - WORTH_SHARING) * workOf(own);
+}
+
+/** Tokens of a row for these sequences: a few mean ones, or a family where common beginnings alone make sharing worth while. */
+export function packedTime(
+  sequences: readonly TokenSequence[],
+  { sharing = true }: Pick<PackingOptions, "sharing"> = {},
+): number {
+  const lengths = lengthFacts(sequences.map(lengthOf));
+  if (!sharing || sharesRows(lengths)) return rowLength(lengths);
+  const largest = familiesOf(sequences).reduce((most, family) => Math.max(most, placesOf(family)), 0);
+  return roundedTime(Math.max(lengths.longest, largest));
+}
+
+/** Grows as the work on so many rows of this length does. */
+function workOf({ rows, time }: Pick<PackedRows, "rows" | "time">): number {
+  return rows * time * (1 + time / TWICE_AT);
 }
 
 /**
  * Every sequence at its places. Rows are filled one after the other, each by the largest families that still fit. Throws RangeError
- * where a sequence is longer than `time`.
+ * where a sequence is longer than `time` or has no token.
  */
 export function packRows(
   sequences: readonly TokenSequence[],
-  { time = rowLength(lengthFacts(sequences.map(lengthOf))), rows = 0, sharing = true }: PackingOptions = {},
+  { sharing = true, time = packedTime(sequences, { sharing }), rows = 0 }: PackingOptions = {},
 ): PackedRows {
   const long = sequences.findIndex((sequence) => lengthOf(sequence) > time);
   if (long >= 0) throw new RangeError(`packRows: sequence ${long} is longer than a row of ${time} tokens`);
-  const filled = fillRows(sharing ? familiesOf(sequences) : lonelyFamilies(sequences), time);
+  const empty = sequences.findIndex((sequence) => lengthOf(sequence) === 0);
+  if (empty >= 0) throw new RangeError(`packRows: sequence ${empty} has no token`);
+  const apart = fillRows(lonelyFamilies(sequences), time);
+  const together = sharing ? fillRows(familiesOf(sequences), time) : apart;
+  // Large families are cut where a row ends, which may need more rows than it saves.
+  const filled = together.length <= apart.length ? together : apart;
   const texts: PackedRows["texts"] = [];
   filled.forEach((families, row) => writeRow(families, row, texts));
   return { rows: roundedRows(Math.max(rows, filled.length)), time, slots: slotsOf(time), texts };
@@ -200,7 +224,7 @@ function writeRow(families: readonly Family[], row: number, texts: PackedRows["t
 }
 
 function slotsOf(time: number): number {
-  return Math.ceil(time / PLACES_A_SLOT);
+  return Math.max(LEAST_SLOTS, Math.ceil(time / PLACES_A_SLOT));
 }
 
 /** About how many rows of which length so many sequences take: what `packRows` gives where `mean` says enough of their lengths. */
@@ -215,10 +239,11 @@ export function packedSize(
 
 /** Tokens of a row for sequences of at most `LONGEST_PACKED`: at least the longest. */
 export function rowLength({ longest, mean }: LengthFacts): number {
-  return Math.min(
-    TIME_MULTIPLE * Math.ceil(Math.max(longest, MEANS_IN_ROW * mean, 1) / TIME_MULTIPLE),
-    LONGEST_PACKED,
-  );
+  return roundedTime(Math.max(longest, MEANS_IN_ROW * mean));
+}
+
+function roundedTime(time: number): number {
+  return Math.min(TIME_MULTIPLE * Math.ceil(Math.max(1, time) / TIME_MULTIPLE), LONGEST_PACKED);
 }
 
 function roundedRows(rows: number): number {

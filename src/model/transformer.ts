@@ -124,7 +124,7 @@ export function endStates(
     recompute,
     mask: seenUntil && sightOf(seenUntil),
     attend: (layer, heads, mask) =>
-      layer < last ? causalAttention(heads, mask) : endAttention(heads, { ends, seenUntil }),
+      layer < last ? causalAttention(heads, mask) : endAttention(heads, { ends, mask }),
     pickLast: (x) =>
       tf.reshape(tf.matMul(atEnds(ends, time), tf.reshape(x, [batch, time, -1])), [
         batch * slots,

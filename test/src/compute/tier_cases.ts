@@ -356,15 +356,16 @@ const packedCase: TierCase = {
     const ends = ids([3, 6, 5, -1], [2, 2]), slotIndex = ids([2, 0, 1], [3]);
     const parametersOf = (shape: ModelShape) =>
       tf.add(tf.tensor1d(initialParameters(shape, 0.2, "0123456789abcdef")), tf.mul(made([1], 37), 0));
-    const logs = (flat: tf.Tensor) =>
-      policyLogProbabilities(model, flat, { tokens, labels, placement, temperature: 0.7, forbidden: [2] });
+    const asked = { tokens, placement };
+    const logs = (recompute: boolean) => (flat: tf.Tensor) =>
+      policyLogProbabilities(model, flat, { ...asked, labels, recompute, temperature: 0.7, forbidden: [2] });
     const rewardModel: ModelShape = { ...model, head: "reward" };
-    const scores = (flat: tf.Tensor) =>
-      rewardScores(rewardModel, flat, { tokens, placement, ends, slotIndex });
-    return [
-      ...withGradients((flat) => tf.mul(logs(flat), made([2, 8], 3)), [parametersOf(model)]),
-      ...withGradients((flat) => tf.mul(scores(flat), made([3], 3)), [parametersOf(rewardModel)]),
-    ];
+    const scores = (recompute: boolean) => (flat: tf.Tensor) =>
+      rewardScores(rewardModel, flat, { ...asked, ends, slotIndex, recompute });
+    return [false, true].flatMap((recompute) => [
+      ...withGradients((flat) => tf.mul(logs(recompute)(flat), made([2, 8], 3)), [parametersOf(model)]),
+      ...withGradients((flat) => tf.mul(scores(recompute)(flat), made([3], 3)), [parametersOf(rewardModel)]),
+    ]);
   },
 };
 

@@ -5,7 +5,10 @@ import assert from "node:assert/strict";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
 import { ConfigError } from "../../../src/base/errors.ts";
+import { bufferLimit, setBufferLimit } from "../../../src/compute/buffer_limit.ts";
 import { openTier, type Tier } from "../../../src/compute/tier.ts";
+import { policyLogProbabilities } from "../../../src/model/policy_model.ts";
+import { TINY_SHAPE, tinyParameters } from "../../support/tiny_model.ts";
 import { contract } from "./tier_contract.ts";
 import { webgpuTestAdapter } from "./webgpu_test_adapter.ts";
 
@@ -81,6 +84,27 @@ function openTierTests(): void {
       const sum = tf.add([1, 2], [3, 4]);
       assert.throws(() => sum.dataSync(), /^Error: Read tensors with data\(\): the tier "webgpu"/);
       assert.deepEqual(await valuesOf(sum), [4, 6]);
+    }));
+
+  it("says how large a tensor may be, and makes logits in pieces where they would be larger", () =>
+    withTier(async (_, backend) => {
+      assert.equal(bufferLimit(), backend.device.limits.maxStorageBufferBindingSize);
+      const flat = tf.tensor1d(tinyParameters()),
+        ids = tf.tensor2d([[3, 4, 5, 6], [7, 8, 3, 0]], [2, 4], "int32");
+      const logs = () =>
+        policyLogProbabilities(TINY_SHAPE, flat, {
+          tokens: ids,
+          labels: ids,
+          temperature: 0.7,
+          forbidden: [2],
+        });
+      const whole = await valuesOf(tf.tidy(logs));
+      setBufferLimit("webgpu", 3 * 4 * TINY_SHAPE.vocabularySize);
+      const inPieces = await valuesOf(tf.tidy(logs));
+      inPieces.forEach((value, i) =>
+        assert.ok(Math.abs(value - whole[i]) < 1e-5, `${value} for ${whole[i]}`)
+      );
+      tf.dispose([flat, ids]);
     }));
 
   it("refuses a tensor above the GPU's limit before it is allocated, names both, and goes on", () =>

@@ -11,6 +11,7 @@ const sequenceOf = (length: number, i = 0): TokenSequence => ({
   prompt: [3 + i],
   continuation: Array.from({ length: length - 1 }, () => 4),
 });
+const LONG_PROMPT = Array.from({ length: 26 }, (_, t) => 3 + t);
 const SHORT = Array.from({ length: 20 }, (_, i) => sequenceOf(2 + i * 7 % 19, i));
 
 describe("sequenceParts()", () => {
@@ -65,16 +66,16 @@ describe("sequenceParts()", () => {
 
   it("gives tokens that several sequences share their mean, so that counted it is their sum", () => {
     tf.tidy(() => {
-      const sequences = [4, 5, 4].map((last) => ({ prompt: [1, 2, 3, 3, 3, 3], continuation: [last, 0] }));
+      const sequences = [4, 5, 4].map((last) => ({ prompt: LONG_PROMPT, continuation: [last, 0] }));
       const [part] = sequenceParts(sequences, { size: null, padId: 1 });
       const spread = spreadOver(part, [1, 4, 2]).dataSync(), { places, continuationMask } = part.batch;
       assert.equal(spread[places[0][0]], Math.fround(7 / 3));
-      assert.deepEqual(Array.from(places[0].subarray(5), (at) => spread[at] * continuationMask[at]), [
+      assert.deepEqual(Array.from(places[0].subarray(25), (at) => spread[at] * continuationMask[at]), [
         3,
         3,
         0,
       ]);
-      assert.deepEqual(Array.from(places[1].subarray(5), (at) => spread[at] * continuationMask[at]), [
+      assert.deepEqual(Array.from(places[1].subarray(25), (at) => spread[at] * continuationMask[at]), [
         4,
         4,
         0,

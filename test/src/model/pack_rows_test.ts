@@ -58,8 +58,8 @@ function checkPacking(sequences: readonly TokenSequence[], { rows, time, slots, 
     ends.set(row * slots + slot, tokens.join());
     places.forEach((place, t) => {
       assert.ok(t === 0 || place > places[t - 1]);
-      const known = at.get(row * time + place), next = tokens[t + 1] ?? known?.next;
-      if (known !== undefined) assert.deepEqual([known.token, known.next ?? next], [tokens[t], next]);
+      const known = at.get(row * time + place), next = tokens[t + 1];
+      if (known !== undefined) assert.deepEqual([known.token, known.next], [tokens[t], tokens[t + 1]]);
       at.set(row * time + place, { token: tokens[t], next, until: Math.max(known?.until ?? 0, end + 1) });
     });
   });
@@ -128,6 +128,17 @@ describe("packRows()", () => {
     assert.ok(rows * time < 0.85 * tokens, `${rows} x ${time} for ${tokens} tokens`);
   });
 
+  it("takes no more rows for common beginnings, however little they save", () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const texts = randomLengths(seed, 64, 22).map((length, i) => ({
+        prompt: [1, 2],
+        continuation: Array.from({ length: length + 12 }, () => 10 + i),
+      }));
+      assert.ok(packRows(texts).rows <= packRows(texts, { sharing: false }).rows);
+      checkPacking(texts, packRows(texts));
+    }
+  });
+
   it("comes in few shapes, never smaller than asked, and refuses what is longer than a row", () => {
     const shapes = new Map<string, number>();
     for (let seed = 0; seed < 200; seed++) {
@@ -139,13 +150,17 @@ describe("packRows()", () => {
     const { rows, time } = packRows(textsOf([3, 3]), { rows: 20, time: 33 });
     assert.deepEqual([rows, time], [20, 33]);
     // Three and a half means, or the longest.
-    assert.deepEqual([packRows(textsOf([20, 30])).time, packRows(textsOf([2, 30])).time], [96, 64]);
+    assert.deepEqual([packRows(textsOf([16, 30])).time, packRows(textsOf([2, 30])).time], [96, 64]);
     assert.equal(packRows(textsOf([LONGEST_PACKED])).time, LONGEST_PACKED);
     const many = packRows(textsOf(Array.from({ length: 9 }, () => 1)));
     assert.ok(many.rows >= 9 / many.slots);
     assert.throws(
       () => packRows(textsOf([3, 9]), { time: 8 }),
       /sequence 1 is longer than a row of 8 tokens/,
+    );
+    assert.throws(
+      () => packRows([...textsOf([3]), { prompt: [], continuation: [] }]),
+      /sequence 1 has no token/,
     );
   });
 });
@@ -187,6 +202,12 @@ describe("shouldShareRows()", () => {
       prompt: Array.from({ length: LONGEST_PACKED }, () => 3),
     }));
     assert.ok(!shouldShareRows(long));
+    // Two of 160 tokens do not fit into the longest row, though they would save a fifth of their tokens.
+    const wide = [1, 2, 3, 4].map((token) => ({
+      prompt: Array.from({ length: 60 }, () => 3),
+      continuation: Array.from({ length: 100 }, () => token),
+    }));
+    assert.ok(!shouldShareRows(wide));
   });
 });
 

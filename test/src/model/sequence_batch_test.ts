@@ -55,7 +55,7 @@ describe("sequenceBatch()", () => {
     assert.deepEqual(Array.from(batch.labels), row(6, 7, 2, 0, 0, 0, 0));
     assert.deepEqual(Array.from(batch.continuationMask), row(0, 1, 1, 1, 0, 1));
     assert.deepEqual(batch.places, [Int32Array.of(0, 1, 2, 3, 4), Int32Array.of(5, 6)]);
-    assert.deepEqual(batch.ends, Int32Array.of(4, 6, -1, -1));
+    assert.deepEqual(batch.ends, Int32Array.of(4, 6, -1, -1, -1, -1));
     assert.deepEqual(batch.slotIndex, Int32Array.of(0, 1, 0));
     assert.equal(batch.numTokens, 7);
   });
@@ -78,7 +78,10 @@ describe("sequenceBatch()", () => {
       [0, 1, 2, 3, 4],
       [0, 1, 5, 6, 7],
     ]);
-    assert.deepEqual([batch.ends, batch.slotIndex], [Int32Array.of(4, 7, -1, -1), Int32Array.of(1, 0, 1)]);
+    assert.deepEqual([batch.ends, batch.slotIndex], [
+      Int32Array.of(4, 7, -1, -1, -1, -1),
+      Int32Array.of(1, 0, 1),
+    ]);
   });
 
   it("refuses a sequence without a token by its number", () => {

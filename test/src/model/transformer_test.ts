@@ -5,7 +5,12 @@ import { describe, it } from "@std/testing/bdd";
 import { ShapeError } from "../../../src/base/errors.ts";
 import { causalPlan, hiddenStates, namedParameters, outputLogits } from "../../../src/model/transformer.ts";
 import { parameterLayout } from "../../../src/model/model_shape.ts";
-import { policyLogProbabilities } from "../../../src/model/policy_model.ts";
+import {
+  forbiddenBias,
+  type LogProbabilityOptions,
+  policyLogProbabilities,
+} from "../../../src/model/policy_model.ts";
+import { setBufferLimit } from "../../../src/compute/buffer_limit.ts";
 import { rewardScores } from "../../../src/model/reward_model.ts";
 import { tokenValues } from "../../../src/model/value_model.ts";
 import { batchTensors, disposeTensors, sequenceParts, spreadOver } from "../../../src/irl/sequence_parts.ts";
@@ -189,7 +194,7 @@ describe("the transformer", () => {
     assert.equal(rows, many.length);
     for (const recompute of [false, true]) {
       const [sharedPolicy, sharedReward, [sharedCounted, sharedRows]] = gradients(true, recompute);
-      assert.equal(sharedRows, 2);
+      assert.equal(sharedRows, 1);
       assert.equal(sharedCounted, counted);
       assertNear(sharedPolicy, policy, 2e-6);
       assertNear(sharedReward, reward, 2e-6);
@@ -254,6 +259,38 @@ describe("the transformer", () => {
     SEQUENCES.forEach((sequence, i) => assertNear(countedLogProbabilities([sequence])[0], together[i], 2e-6));
     const turned = countedLogProbabilities([...SEQUENCES].reverse()).reverse();
     turned.forEach((row, i) => assertNear(row, together[i], 2e-6));
+  });
+
+  it("makes logits in pieces where one tensor may not hold them all: the same values and gradients", () => {
+    const logitBytes = 4 * TINY_SHAPE.vocabularySize;
+    const values = (options: LogProbabilityOptions) =>
+      tf.tidy(() => {
+        const { tokens, labels } = batchTensors(sequenceBatch(SEQUENCES, { padId: PAD }));
+        const logs = (flat: tf.Tensor) =>
+          policyLogProbabilities(TINY_SHAPE, flat, { tokens, labels, ...options });
+        const { value, grad } = tf.valueAndGrad((flat: tf.Tensor) =>
+          tf.mul(0.01, tf.sum(tf.square(logs(flat))))
+        )(
+          tf.tensor1d(tinyParameters()),
+        );
+        return [...value.dataSync(), ...grad.dataSync()];
+      });
+    const plain = { temperature: 0.7, forbidden: [2] };
+    const wanted = values(plain);
+    try {
+      // Of 24 rows: 5 at a time, one at a time, and one at a time where not even that is allowed.
+      for (const limit of [5.5 * logitBytes, logitBytes, logitBytes / 2]) {
+        setBufferLimit(tf.getBackend(), limit);
+        assertNear(values(plain), wanted, 2e-5);
+        const bias = forbiddenBias(plain.forbidden, TINY_SHAPE.vocabularySize);
+        const asTensors = tf.tidy(() =>
+          values({ temperature: tf.scalar(0.7), forbidden: tf.tensor1d(bias) })
+        );
+        assertNear(asTensors, wanted, 2e-5);
+      }
+    } finally {
+      setBufferLimit(tf.getBackend(), undefined);
+    }
   });
 
   it("does not see later tokens", () => {
