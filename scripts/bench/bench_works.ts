@@ -95,6 +95,20 @@ export const BENCH_WORKS: readonly BenchWork[] = [
     rounds: 7,
   },
   {
+    name: "inner-loop-long",
+    about: "the same, 16 prompts of 384 tokens x 4 samples of 48",
+    spec: {
+      kind: "inner-loop",
+      model: { ...small, positions: 512 },
+      prompts: 16,
+      samplesPerPrompt: 4,
+      promptTokens: 384,
+      newTokens: 48,
+    },
+    aim: 2.5,
+    rounds: 4,
+  },
+  {
     name: "scoring",
     about: "rewards of 256 sequences of 64 tokens",
     spec: { kind: "scoring", model: small, sequences: 256, time: 64 },

@@ -1,9 +1,8 @@
 // Attention of whole sequences, as training and scoring need it: plain where the sequences are short, in tiles where the matrix of all
 // scores would be large. The choice goes by shape and tier alone, so equal work gives equal bits.
 import * as tf from "@tensorflow/tfjs-core";
-import { ShapeError } from "../base/errors.ts";
 import { fusedKernel } from "../math/fused_kernel.ts";
-import { hiding, tiledAttention } from "./tiled_attention.ts";
+import { hiding, hidingBeyond, tiledAttention } from "./tiled_attention.ts";
 import { type HeadTensors, plainAttention } from "./transformer_layer.ts";
 
 /**
@@ -19,32 +18,28 @@ const BLOCK = 128, LONG_BLOCK = 256;
  * before it sees it.
  *
  * @param heads queries [batch, heads, time, head]; keys and values [batch, keyValueHeads, time, head]
- * @param mask of rows that hold several texts: what `sightOf` makes of them
+ * @param mask of rows that hold several texts: what `sightMask` makes of them
  * @returns [batch, heads, time, head]
  */
 export function causalAttention(heads: HeadTensors, mask?: tf.Tensor): tf.Tensor {
   const time = heads.queries.shape[2] ?? 0;
-  if (mask !== undefined) return plainAttention(heads, mask);
-  return time < (fusedKernel("Attention") === undefined ? TILED_FROM : TILED_FROM_FUSED)
-    ? plainAttention(heads, hiding(1, [0, time], [0, time]))
-    : tiledAttention(heads, time < 2 * LONG_BLOCK ? BLOCK : LONG_BLOCK);
+  if (isTiled(time)) return tiledAttention(heads, time < 2 * LONG_BLOCK ? BLOCK : LONG_BLOCK, mask);
+  return plainAttention(heads, mask ?? hiding(1, [0, time], [0, time]));
+}
+
+function isTiled(time: number): boolean {
+  return time >= (fusedKernel("Attention") === undefined ? TILED_FROM : TILED_FROM_FUSED);
 }
 
 /**
- * Added to scores, [batch, 1, time, time]: 0 where a token sees another, −1e9 or less elsewhere. Throws ShapeError where rows are so
- * long that attention would be in tiles.
+ * What attention makes of rows of several texts, once for all layers: where it is not in tiles, what is added to scores,
+ * [batch, 1, time, time]: 0 where a token sees another, −1e9 or less elsewhere. Tiles make their own.
  *
  * @param seenUntil [batch, time], int32: the place in its row up to which later tokens see a token
  */
-export function sightOf(seenUntil: tf.Tensor): tf.Tensor {
-  const [batch, time = 0] = seenUntil.shape;
-  if (time >= TILED_FROM) {
-    throw new ShapeError(`sightOf(): rows of several texts are shorter than ${TILED_FROM}, got ${time}`);
-  }
-  const places = tf.range(0, time, 1), own = tf.reshape(places, [1, 1, time, 1]);
-  const later = tf.sub(own, tf.reshape(places, [1, 1, 1, time]));
-  const last = tf.reshape(tf.sub(tf.cast(seenUntil, "float32"), 1), [batch, 1, 1, time]);
-  return tf.mul(tf.minimum(tf.minimum(tf.sub(last, own), later), 0), 1e9);
+export function sightMask(seenUntil: tf.Tensor): tf.Tensor {
+  const [, time = 0] = seenUntil.shape, whole = [0, time] as const;
+  return isTiled(time) ? seenUntil : hidingBeyond(seenUntil, 1, { queries: whole, keys: whole });
 }
 
 /**
@@ -52,7 +47,7 @@ export function sightOf(seenUntil: tf.Tensor): tf.Tensor {
  *
  * @param heads as above
  * @param ends [batch, slots], int32: these positions; what a negative one reads means nothing
- * @param mask [batch, 1, time, time], as above. @default one text a row
+ * @param mask as above. @default one text a row
  * @returns [batch, heads, slots, head]
  */
 export function endAttention(
@@ -64,13 +59,15 @@ export function endAttention(
   const ofHead = tf.reshape(picks, [batch, 1, slots, time]);
   const ofHeads = tf.concat(Array.from({ length: heads ?? 1 }, () => ofHead), 1);
   const picked: HeadTensors = { queries: tf.matMul(ofHeads, queries), keys, values };
-  if (mask !== undefined) {
-    const ofEnds = tf.matMul(picks, tf.reshape(mask, [batch, time, time]));
-    return plainAttention(picked, tf.reshape(ofEnds, [batch, 1, slots, time]));
-  }
   const own = tf.reshape(tf.cast(ends, "float32"), [batch, 1, slots, 1]);
-  const places = tf.reshape(tf.range(0, time, 1), [1, 1, 1, time]);
-  return plainAttention(picked, tf.mul(tf.minimum(tf.sub(own, places), 0), 1e9));
+  if (mask === undefined || mask.rank === 2) {
+    const places = tf.reshape(tf.range(0, time, 1), [1, 1, 1, time]), later = tf.sub(own, places);
+    const left = mask && tf.sub(tf.reshape(tf.sub(tf.cast(mask, "float32"), 1), [batch, 1, 1, time]), own);
+    const sight = left === undefined ? later : tf.minimum(left, later);
+    return plainAttention(picked, tf.mul(tf.minimum(sight, 0), 1e9));
+  }
+  const ofEnds = tf.matMul(picks, tf.reshape(mask, [batch, time, time]));
+  return plainAttention(picked, tf.reshape(ofEnds, [batch, 1, slots, time]));
 }
 
 /**

@@ -21,8 +21,10 @@ export interface PackingOptions {
   sharing?: boolean;
 }
 
-/** Longer sequences have rows of their own: attention in tiles, which takes over here, knows no others in a row. */
+/** Longer sequences have rows of their own, unless what begins them is common: attention in tiles, which takes over here, is for few. */
 export const LONGEST_PACKED = 224;
+/** Longer rows are made for no common beginning. */
+const LONGEST_SHARED = 1024;
 /** So have sequences that fill this share of their own rows: longer rows make attention dearer. */
 const FULL = 0.8;
 /** Share of packed rows that tokens fill, about. */
@@ -30,7 +32,7 @@ const FILLED = 0.9;
 /** A row holds one text for so many places at most, or `LEAST_SLOTS`: what is read at every text's end has so many slots. */
 const PLACES_A_SLOT = 10, LEAST_SLOTS = 6;
 /**
- * Sharing beginnings must save this part of the work, or rows of their own are as good. The work at a place grows with the length of its
+ * Sharing beginnings must save this part of the tokens and of the work, or rows of their own are as good. The work at a place grows with the length of its
  * row, twofold at about so many tokens (measured on models of 0.4 M parameters; wider ones suffer less).
  */
 const WORTH_SHARING = 0.2, TWICE_AT = 200;
@@ -39,7 +41,7 @@ const WORTH_SHARING = 0.2, TWICE_AT = 200;
  * length varies less from batch to batch than the longest, so rows hold so many mean sequences: 64 texts of the preset demo that share
  * no beginnings take 16 or 17 rows of 96.
  */
-const TIME_MULTIPLE = 32, ROW_STEPS = 16, MEANS_IN_ROW = 3.5;
+const TIME_MULTIPLE = 32, LONG_MULTIPLE = 64, ROW_STEPS = 16, MEANS_IN_ROW = 3.5;
 
 /** Lengths of a batch's sequences. */
 export interface LengthFacts {
@@ -67,7 +69,9 @@ export function shouldShareRows(
 ): boolean {
   const lengths = lengthFacts(sequences.map(lengthOf));
   if (sharesRows(lengths)) return true;
-  if (!sharing || lengths.longest > LONGEST_PACKED) return false;
+  if (!sharing || lengths.longest > LONGEST_SHARED) return false;
+  const places = familiesOf(sequences).reduce((sum, family) => sum + placesOf(family), 0);
+  if (places > (1 - WORTH_SHARING) * lengths.mean * sequences.length) return false;
   const own = { rows: sequences.length, time: lengths.longest };
   return workOf(packRows(sequences)) <= (1 - WORTH_SHARING) * workOf(own);
 }
@@ -80,7 +84,10 @@ export function packedTime(
   const lengths = lengthFacts(sequences.map(lengthOf));
   if (!sharing || sharesRows(lengths)) return rowLength(lengths);
   const largest = familiesOf(sequences).reduce((most, family) => Math.max(most, placesOf(family)), 0);
-  return roundedTime(Math.max(lengths.longest, largest));
+  // A row for half of a large family has its beginning once more, and costs less attention than one for all of it.
+  const time = Math.max(lengths.longest, Math.min(largest, Math.max(2 * lengths.longest, LONGEST_PACKED)));
+  const multiple = time > LONGEST_PACKED ? LONG_MULTIPLE : TIME_MULTIPLE;
+  return Math.min(multiple * Math.ceil(time / multiple), Math.max(LONGEST_SHARED, lengths.longest));
 }
 
 /** Grows as the work on so many rows of this length does. */
@@ -239,11 +246,8 @@ export function packedSize(
 
 /** Tokens of a row for sequences of at most `LONGEST_PACKED`: at least the longest. */
 export function rowLength({ longest, mean }: LengthFacts): number {
-  return roundedTime(Math.max(longest, MEANS_IN_ROW * mean));
-}
-
-function roundedTime(time: number): number {
-  return Math.min(TIME_MULTIPLE * Math.ceil(Math.max(1, time) / TIME_MULTIPLE), LONGEST_PACKED);
+  const time = Math.max(longest, MEANS_IN_ROW * mean, 1);
+  return Math.min(TIME_MULTIPLE * Math.ceil(time / TIME_MULTIPLE), LONGEST_PACKED);
 }
 
 function roundedRows(rows: number): number {

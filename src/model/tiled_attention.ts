@@ -14,9 +14,14 @@ type Span = readonly [start: number, end: number];
  *
  * @param heads queries [batch, heads, time, head]; keys and values [batch, keyValueHeads, time, head]
  * @param block tokens of one block, of queries forward and of keys backward
+ * @param seenUntil [batch, time], int32: the place in its row up to which later tokens see a token. @default they all do
  * @returns [batch, heads, time, head]
  */
-export function tiledAttention({ queries, keys, values }: HeadTensors, block: number): tf.Tensor {
+export function tiledAttention(
+  { queries, keys, values }: HeadTensors,
+  block: number,
+  seenUntil?: tf.Tensor,
+): tf.Tensor {
   checkShapes("tiledAttention()", {
     queries: ["batch", "heads", "time", "head"],
     keys: ["batch", "keyValueHeads", "time", "head"],
@@ -33,16 +38,16 @@ export function tiledAttention({ queries, keys, values }: HeadTensors, block: nu
   const run = tf.customGrad((...inputs) => {
     // customGrad's types mix tensors and the save function; the order is ours: queries, keys, values, save.
     const [q, k, v, save] = inputs as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-    const blocks = spans.map((span) => forwardBlock({ q, k, v }, span));
+    const blocks = spans.map((span) => forwardBlock({ q, k, v, seenUntil }, span));
     const output = tf.concat(blocks.map((made) => made.output), 2);
     const logSums = tf.concat(blocks.map((made) => made.logSums), 2);
-    save([q, k, v, output, logSums]);
+    save([q, k, v, output, logSums, ...(seenUntil === undefined ? [] : [seenUntil])]);
     return {
       value: output,
       gradFunc: (upstream: tf.Tensor, saved: tf.Tensor[]) => {
-        const [q, k, v, output, logSums] = saved;
+        const [q, k, v, output, logSums, kept] = saved, seenUntil = kept as tf.Tensor | undefined;
         const along = tf.sum(tf.mul(upstream, output), -1, true);
-        return gradients({ q, k, v, logSums, upstream, along }, spans);
+        return gradients({ q, k, v, seenUntil, logSums, upstream, along }, spans);
       },
     };
   });
@@ -63,12 +68,23 @@ interface Operands {
   v: tf.Tensor;
 }
 
+interface SeenOperands extends Operands {
+  /** [batch, time], of which each row is that of rows / batch rows. */
+  seenUntil: tf.Tensor | undefined;
+}
+
 /** What one block of queries reads, [rows, groups, block, head], and the logarithms of its scores' sums, [rows, groups, block, 1]. */
-function forwardBlock({ q, k, v }: Operands, span: Span): { output: tf.Tensor; logSums: tf.Tensor } {
+function forwardBlock(
+  { q, k, v, seenUntil }: SeenOperands,
+  span: Span,
+): { output: tf.Tensor; logSums: tf.Tensor } {
   const [rows, groups, , head] = q.shape, seen: Span = [0, span[1]];
   return tf.tidy(() => {
     const products = tf.matMul(piece(q, span), piece(k, seen), false, true);
-    const scores = tf.add(tf.mul(products, 1 / Math.sqrt(head ?? 1)), hiding(groups, span, seen));
+    const scaled = tf.mul(products, 1 / Math.sqrt(head ?? 1));
+    const scores = seenUntil === undefined
+      ? tf.add(scaled, hiding(groups, span, seen))
+      : addToRows(scaled, hidingBeyond(seenUntil, groups, { queries: span, keys: seen }));
     const most = tf.max(scores, -1, true), powers = tf.exp(tf.sub(scores, most));
     const sums = tf.sum(powers, -1, true), block = span[1] - span[0];
     return {
@@ -80,7 +96,7 @@ function forwardBlock({ q, k, v }: Operands, span: Span): { output: tf.Tensor; l
 
 /** Gradients of q, k and v from that of the output; `along` is Σ upstream · output of each query. */
 function gradients(
-  saved: Operands & { logSums: tf.Tensor; upstream: tf.Tensor; along: tf.Tensor },
+  saved: SeenOperands & { logSums: tf.Tensor; upstream: tf.Tensor; along: tf.Tensor },
   spans: readonly Span[],
 ): tf.Tensor[] {
   const [rows, , time, head] = saved.k.shape;
@@ -97,7 +113,7 @@ function gradients(
 
 /** Of one block of keys: gradients of the block, [rows, block, head], and its share in those of the queries from there on. */
 function backwardBlock(
-  { q, k, v, logSums, upstream, along }: Parameters<typeof gradients>[0],
+  { q, k, v, seenUntil, logSums, upstream, along }: Parameters<typeof gradients>[0],
   span: Span,
 ): Operands {
   const [rows, groups, time, head] = q.shape, scale = 1 / Math.sqrt(head ?? 1);
@@ -105,9 +121,14 @@ function backwardBlock(
   return tf.tidy(() => {
     const queries = piece(q, later), given = piece(upstream, later), keys = piece(k, span);
     const line = (x: tf.Tensor) => tf.reshape(between(x, later), [rows, 1, groups * length]);
-    const products = tf.matMul(keys, queries, false, true);
-    const hidden = tf.transpose(hiding(groups, later, span));
-    const shares = tf.exp(tf.sub(tf.add(tf.mul(products, scale), hidden), line(logSums)));
+    const scaled = tf.mul(tf.matMul(keys, queries, false, true), scale);
+    const scores = seenUntil === undefined
+      ? tf.add(scaled, tf.transpose(hiding(groups, later, span)))
+      : addToRows(
+        scaled,
+        tf.transpose(hidingBeyond(seenUntil, groups, { queries: later, keys: span }), [0, 1, 3, 2]),
+      );
+    const shares = tf.exp(tf.sub(scores, line(logSums)));
     const inner = tf.sub(tf.matMul(piece(v, span), given, false, true), line(along));
     const slopes = tf.mul(tf.mul(shares, inner), scale);
     return {
@@ -138,4 +159,33 @@ export function hiding(groups: number, queries: Span, keys: Span): tf.Tensor {
   const own = tf.range(...queries), rows = groups === 1 ? own : tf.tile(own, [groups]);
   const columns = tf.range(...keys);
   return tf.mul(tf.minimum(tf.sub(tf.expandDims(rows, 1), tf.expandDims(columns, 0)), 0), 1e9);
+}
+
+/**
+ * The same where later tokens see a token up to a place alone: [batch, 1, groups · queries, keys].
+ *
+ * @param seenUntil [batch, time], int32
+ */
+export function hidingBeyond(
+  seenUntil: tf.Tensor,
+  groups: number,
+  { queries, keys }: { queries: Span; keys: Span },
+): tf.Tensor {
+  const [batch] = seenUntil.shape, numKeys = keys[1] - keys[0];
+  const places = tf.range(...queries),
+    own = tf.reshape(groups === 1 ? places : tf.tile(places, [groups]), [1, 1, -1, 1]);
+  const last = tf.sub(tf.cast(tf.slice(seenUntil, [0, keys[0]], [batch, numKeys]), "float32"), 1);
+  const left = tf.sub(tf.reshape(last, [batch, 1, 1, numKeys]), own);
+  const later = tf.sub(own, tf.reshape(tf.range(...keys), [1, 1, 1, numKeys]));
+  return tf.mul(tf.minimum(tf.minimum(left, later), 0), 1e9);
+}
+
+/** Scores [batch · shared, m, n] and what is added to those of each row of the batch, [batch, 1, m, n]. */
+function addToRows(scores: tf.Tensor, bias: tf.Tensor): tf.Tensor {
+  const [rows, m, n] = scores.shape, [batch] = bias.shape;
+  return tf.reshape(tf.add(tf.reshape(scores, [batch, rows / batch, m ?? 1, n ?? 1]), bias), [
+    rows,
+    m ?? 1,
+    n ?? 1,
+  ]);
 }

@@ -3,7 +3,7 @@
 // positions.
 import * as tf from "@tensorflow/tfjs-core";
 import { checkShapes } from "../base/shapes.ts";
-import { atEnds, causalAttention, endAttention, sightOf } from "./causal_attention.ts";
+import { atEnds, causalAttention, endAttention, sightMask } from "./causal_attention.ts";
 import { extendedCache } from "./extended_cache.ts";
 import { gptNeoXLayer, gptNeoXNorm } from "./gpt_neox.ts";
 import { llamaLayer } from "./llama.ts";
@@ -98,7 +98,7 @@ export function sequenceStates(
   return transformerLayers(model, parameters, {
     tokens,
     rotary,
-    mask: seenUntil && sightOf(seenUntil),
+    mask: seenUntil && sightMask(seenUntil),
     attend: (_, heads, mask) => causalAttention(heads, mask),
     recompute,
   });
@@ -122,7 +122,7 @@ export function endStates(
     tokens,
     rotary,
     recompute,
-    mask: seenUntil && sightOf(seenUntil),
+    mask: seenUntil && sightMask(seenUntil),
     attend: (layer, heads, mask) =>
       layer < last ? causalAttention(heads, mask) : endAttention(heads, { ends, mask }),
     pickLast: (x) =>

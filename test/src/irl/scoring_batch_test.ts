@@ -71,7 +71,7 @@ describe("inScoringBatches()", () => {
   });
 
   it("gives long sequences one shape where shapes are compiled", async () => {
-    const sequences = Array.from({ length: 200 }, () => ({ prompt: [3], continuation: [4] }));
+    const sequences = Array.from({ length: 200 }, (_, i) => ({ prompt: [3 + i], continuation: [4] }));
     sequences[7].continuation.push(...Array.from({ length: 250 }, () => 5));
     const sizes = async (isTraced: boolean) =>
       (await batches(sequences, isTraced)).map(({ batch }) => batch.batch);

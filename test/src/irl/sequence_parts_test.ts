@@ -42,7 +42,7 @@ describe("sequenceParts()", () => {
   });
 
   it("puts long sequences of like length together, each in a row of its own", () => {
-    const parts = partsOf([sequenceOf(300), sequenceOf(40), sequenceOf(290), sequenceOf(33)], 2);
+    const parts = partsOf([300, 40, 290, 33].map((length, i) => sequenceOf(length, i)), 2);
     assert.deepEqual(parts.map(({ rows }) => rows), [[3, 1], [2, 0]]);
     assert.deepEqual(parts.map(({ shape }) => shape), [[2, 40], [2, 304]]);
     assert.ok(parts.every(({ isShared }) => !isShared));

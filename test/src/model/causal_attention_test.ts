@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs-core";
 import { ShapeError } from "../../../src/base/errors.ts";
 import { keyFromSeed, normals, splitKey } from "../../../src/base/random.ts";
-import { causalAttention, TILED_FROM } from "../../../src/model/causal_attention.ts";
-import { hiding, tiledAttention } from "../../../src/model/tiled_attention.ts";
+import { causalAttention, sightMask, TILED_FROM } from "../../../src/model/causal_attention.ts";
+import { hiding, hidingBeyond, tiledAttention } from "../../../src/model/tiled_attention.ts";
 import { type HeadTensors, plainAttention } from "../../../src/model/transformer_layer.ts";
 import { useCpuTier } from "../../support/cpu_tier.ts";
 import { assertGradient, centralDifferences } from "../../support/gradient_check.ts";
@@ -48,6 +48,20 @@ const plain = (heads: HeadTensors) => {
   return plainAttention(heads, hiding(1, [0, time], [0, time]));
 };
 
+/** Some place behind each token up to which later ones see it. */
+function someSight({ batch, time }: Case): tf.Tensor2D {
+  const until = Int32Array.from({ length: batch * time }, (_, index) => {
+    const place = index % time;
+    return place + 1 + (index * 7) % (time - place);
+  });
+  return tf.tensor2d(until, [batch, time], "int32");
+}
+
+const plainBeyond = (heads: HeadTensors, seenUntil: tf.Tensor) => {
+  const whole = [0, heads.queries.shape[2] ?? 0] as const;
+  return plainAttention(heads, hidingBeyond(seenUntil, 1, { queries: whole, keys: whole }));
+};
+
 function assertNear(got: number[][], wanted: number[][], tolerance: number): void {
   wanted.forEach((numbers, i) => {
     const most = Math.max(1, ...numbers.map(Math.abs));
@@ -81,6 +95,33 @@ describe("tiledAttention()", () => {
       );
     });
   }
+
+  for (const { block, ...sizes } of CASES) {
+    it(`ends sight where it is told to: ${JSON.stringify({ ...sizes, block })}`, () => {
+      const values = inputs(sizes), seenUntil = someSight(sizes);
+      assertNear(
+        results(sizes, (heads) => tiledAttention(heads, block, seenUntil), values),
+        results(sizes, (heads) => plainBeyond(heads, seenUntil), values),
+        2e-6,
+      );
+      seenUntil.dispose();
+    });
+  }
+
+  it("hides what the rule of sight hides: by hand", () => {
+    tf.tidy(() => {
+      const bias = hidingBeyond(tf.tensor2d([[3, 2, 3]], [1, 3], "int32"), 1, {
+        queries: [0, 3],
+        keys: [0, 3],
+      });
+      // The third token does not see the second.
+      assert.deepEqual(Array.from(bias.dataSync(), (value) => value === 0), [
+        ...[true, false, false],
+        ...[true, true, false],
+        ...[true, false, true],
+      ]);
+    });
+  });
 
   it("has the gradient of its value: central differences", () => {
     const sizes = { batch: 1, heads: 4, shared: 2, time: 6, head: 3 }, values = inputs(sizes);
@@ -135,6 +176,14 @@ describe("causalAttention()", () => {
     for (const time of [TILED_FROM - 1, TILED_FROM]) {
       const sizes = { batch: 1, heads: 1, shared: 1, time, head: 2 }, values = inputs(sizes);
       assertNear(results(sizes, causalAttention, values), results(sizes, plain, values), 2e-6);
+      const seenUntil = someSight(sizes);
+      const attend = (heads: HeadTensors) => causalAttention(heads, sightMask(seenUntil));
+      assertNear(
+        results(sizes, attend, values),
+        results(sizes, (heads) => plainBeyond(heads, seenUntil), values),
+        2e-6,
+      );
+      seenUntil.dispose();
     }
   });
 });
@@ -146,14 +195,23 @@ describe(`tiledAttention() compiled${nativeSkip ? ` (skipped: ${nativeSkip})` : 
     const [, { block, ...sizes }] = CASES, values = inputs(sizes);
     const { batch, heads, shared, time, head } = sizes;
     const shapes = [heads, shared, shared, heads].map((count) => [batch, count, time, head]);
-    const run = native.tier.compile("attention", (q, k, v, upstream) => {
-      const fn = (...args: tf.Tensor[]) =>
-        tiledAttention({ queries: args[0], keys: args[1], values: args[2] }, block);
-      return [fn(q, k, v), ...tf.grads((...args) => tf.sum(tf.mul(fn(...args), upstream)))([q, k, v])];
-    }, shapes.map((shape) => ({ shape, dtype: "float32" })));
-    const given = values.map((numbers, i) => tf.tensor(numbers, shapes[i])), made = run(...given);
-    const got = await Promise.all(made.map(async (tensor) => Array.from(await tensor.data())));
-    tf.dispose([...given, ...made]);
-    assertNear(got, results(sizes, plain, values), 2e-6);
+    const floats = shapes.map((shape) => ({ shape, dtype: "float32" }) as const);
+    const specs = [...floats, { shape: [batch, time], dtype: "int32" } as const];
+    for (const isTold of [false, true]) {
+      const run = native.tier.compile("attention", (q, k, v, upstream, seenUntil) => {
+        const fn = (...args: tf.Tensor[]) => {
+          const heads = { queries: args[0], keys: args[1], values: args[2] };
+          return tiledAttention(heads, block, isTold ? seenUntil : undefined);
+        };
+        return [fn(q, k, v), ...tf.grads((...args) => tf.sum(tf.mul(fn(...args), upstream)))([q, k, v])];
+      }, specs);
+      const seenUntil = someSight(sizes);
+      const given = values.map((numbers, i) => tf.tensor(numbers, shapes[i])),
+        made = run(...given, seenUntil);
+      const got = await Promise.all(made.map(async (tensor) => Array.from(await tensor.data())));
+      const wanted = (heads: HeadTensors) => isTold ? plainBeyond(heads, seenUntil) : plain(heads);
+      assertNear(got, results(sizes, wanted, values), 2e-6);
+      tf.dispose([...given, ...made, seenUntil]);
+    }
   });
 });

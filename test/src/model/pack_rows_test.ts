@@ -197,11 +197,12 @@ describe("shouldShareRows()", () => {
     const samples = [1, 2, 3, 4].map((token) => ({ prompt, continuation: [token, token, 0] }));
     assert.ok(shouldShareRows(samples));
     assert.ok(!shouldShareRows(samples, { sharing: false }));
-    const long = samples.map((sample) => ({
-      ...sample,
-      prompt: Array.from({ length: LONGEST_PACKED }, () => 3),
-    }));
-    assert.ok(!shouldShareRows(long));
+    const withPrompt = (length: number) =>
+      samples.map((sample) => ({ ...sample, prompt: Array.from({ length }, () => 3) }));
+    assert.ok(shouldShareRows(withPrompt(400)));
+    assert.deepEqual([packRows(withPrompt(400)).rows, packRows(withPrompt(400)).time], [1, 448]);
+    checkPacking(withPrompt(400), packRows(withPrompt(400)));
+    assert.ok(!shouldShareRows(withPrompt(1100)));
     // Two of 160 tokens do not fit into the longest row, though they would save a fifth of their tokens.
     const wide = [1, 2, 3, 4].map((token) => ({
       prompt: Array.from({ length: 60 }, () => 3),

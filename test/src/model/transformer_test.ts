@@ -4,6 +4,7 @@ import * as tf from "@tensorflow/tfjs-core";
 import { describe, it } from "@std/testing/bdd";
 import { ShapeError } from "../../../src/base/errors.ts";
 import { causalPlan, hiddenStates, namedParameters, outputLogits } from "../../../src/model/transformer.ts";
+import { TILED_FROM } from "../../../src/model/causal_attention.ts";
 import { parameterLayout } from "../../../src/model/model_shape.ts";
 import {
   forbiddenBias,
@@ -157,9 +158,15 @@ describe("the transformer", () => {
     assertNear(gradient(true), gradient(false), 2e-6);
   });
 
-  it("gives texts that begin alike what they get in rows of their own, and gradients of Eq. (5b) and (11) alike", () => {
+  it("gives texts that begin alike what they get in rows of their own, and gradients of Eq. (5b) and (11) alike", () =>
+    checkAlike([3, 4, 5]));
+
+  it("and so it does where rows are so long that attention is in tiles", () =>
+    checkAlike(Array.from({ length: TILED_FROM }, (_, t) => 3 + t * t % 6)));
+
+  function checkAlike(prompt: number[]): void {
     const samples = [[6, 7, 0], [6, 7, 3, 0], [8, 0], [6, 7, 0], [6, 0]].map((continuation) => ({
-      prompt: [3, 4, 5],
+      prompt,
       continuation,
     }));
     const many = [...samples, ...SEQUENCES], advantages = many.map((_, i) => (i * 5 % 7) - 2.5);
@@ -199,7 +206,7 @@ describe("the transformer", () => {
       assertNear(sharedPolicy, policy, 2e-6);
       assertNear(sharedReward, reward, 2e-6);
     }
-  });
+  }
 
   function ownRowsPart(sequences: typeof SEQUENCES) {
     const batch = sequenceBatch(sequences, { padId: PAD });
