@@ -13,7 +13,7 @@ const options = z.strictObject({
 export const configTable: CommandTable<typeof options.shape> = {
   name: "deno task config",
   summary: "Prints every field of a preset: path, value, unit, what it is and where the value comes from.",
-  positionals: [{ name: "PRESET", about: "demo, e2e, own or tiny" }],
+  positionals: [{ name: "PRESET", about: "demo, e2e, own, tiny, tldr or ultrachat" }],
   options,
 };
 

@@ -45,8 +45,8 @@ export const generateTable = {
     json: flag("one JSON object a text on stdout: prompt, text, numTokens, finished"),
   }),
   examples: [
-    'deno task generate --from demo-1 --prompt "name[The Vaults], eatType[pub]"',
-    'deno task generate --model exported --prompt "name[The Vaults], eatType[pub]" --temperature 1 -n 5',
+    'deno task generate --from demo-1 --prompt "name[Old Lantern], to[Moth Rock]"',
+    'deno task generate --model exported --prompt "name[Old Lantern], to[Moth Rock]" --temperature 1 -n 5',
   ],
 };
 type Options = z.output<typeof generateTable.options>;

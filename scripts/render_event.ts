@@ -52,7 +52,7 @@ function details(event: RunEvent): string {
     case "IterationCompleted":
       return iterationText(event.data.iteration);
     case "RunCompleted":
-      return `${event.data.iterations} iterations`;
+      return event.data.iterations === 1 ? "1 iteration" : `${event.data.iterations} iterations`;
     case "StepFailed":
       return `${failed(event.data)}: ${event.data.reason}, ${event.data.message.split("\n")[0]}`;
     case "StepTimedOut":

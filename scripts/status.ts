@@ -14,6 +14,7 @@ import { outcomeDigest } from "../src/store/outcome_digest.ts";
 import { runFiles } from "../src/store/run_files.ts";
 import { runNamePattern } from "../src/store/run_name.ts";
 import { type CommandLine, value, wholeNumber } from "./command_line.ts";
+import { resumeCommand } from "./next_steps.ts";
 import { errorText, runCommand } from "./run_command.ts";
 
 export interface StatusServerOptions {
@@ -145,6 +146,10 @@ class FolderSource implements RunSource {
   hasWriter(name: string): Promise<boolean> {
     const folder = this.#folderOf(name);
     return Promise.resolve(folder !== undefined && hasWriter(folder));
+  }
+
+  resumeCommand(name: string): string {
+    return resumeCommand(resolve(this.#folder) === resolve("runs") ? name : join(this.#folder, name));
   }
 
   follow(name: string, onChange: () => void): () => void {

@@ -48,7 +48,7 @@ export async function inScoringBatches(
 ): Promise<void> {
   const time = longestSequence(sequences), size = scoringBatch(model, time);
   const numBatches = Math.ceil(sequences.length / size);
-  const cut = shouldShareRows(sequences)
+  const cut = shouldShareRows(sequences, { size })
     ? packedParts(sequences, numBatches)
     : Array.from({ length: numBatches }, (_, i) => {
       const texts = sequences.slice(i * size, (i + 1) * size);

@@ -6,10 +6,9 @@ import type { Tier } from "../compute/tier.ts";
 import type { ModelShape } from "../model/model_shape.ts";
 import {
   lengthFacts,
-  packedTime,
   type PackingOptions,
   packParts,
-  packRows,
+  sharedShape,
   shouldShareRows,
 } from "../model/pack_rows.ts";
 import { lanesFor, partsForLanes } from "./lanes.ts";
@@ -74,7 +73,7 @@ export function sequenceParts(
   { size, lanes = 1, sharing = true, ...options }: PartOptions,
 ): SequencePart[] {
   const step = size ?? sequences.length, numParts = Math.ceil(sequences.length / step);
-  if (shouldShareRows(sequences, { sharing })) {
+  if (shouldShareRows(sequences, { sharing, size: step })) {
     const most = size === null ? partsForLanes(lanes, numTokensIn(sequences)) : numParts;
     return packedParts(sequences, most, { sharing }).map(({ rows, texts, packing }) =>
       partOf(rows, sequenceBatch(texts, { ...options, ...packing }))
@@ -106,10 +105,8 @@ export function packedParts(
 export type PartShape = Pick<BatchOptions, "packed" | "time" | "rows">;
 
 export function partShape(parts: readonly (readonly TokenSequence[])[]): PartShape {
-  const packed = shouldShareRows(parts.flat());
-  if (!packed) return { packed };
-  const time = packedTime(parts.flat());
-  return { packed, time, rows: Math.max(...parts.map((part) => packRows(part, { time }).rows)) };
+  const shape = sharedShape(parts);
+  return { packed: shape !== undefined, ...shape };
 }
 
 /** Parts that are worked on at a time; see `lanesFor`. */

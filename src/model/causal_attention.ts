@@ -39,7 +39,14 @@ function isTiled(time: number): boolean {
  */
 export function sightMask(seenUntil: tf.Tensor): tf.Tensor {
   const [, time = 0] = seenUntil.shape, whole = [0, time] as const;
-  return isTiled(time) ? seenUntil : hidingBeyond(seenUntil, 1, { queries: whole, keys: whole });
+  if (isTiled(time)) return seenUntil;
+  // A constant: without its gradient nothing that it is made of is kept for one.
+  const constant = tf.customGrad((given) => ({
+    // customGrad's types allow the save function where a tensor may stand; the first argument is the tensor.
+    value: hidingBeyond(given as tf.Tensor, 1, { queries: whole, keys: whole }),
+    gradFunc: () => tf.zeros(seenUntil.shape),
+  }));
+  return constant(seenUntil);
 }
 
 /**

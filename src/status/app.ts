@@ -99,7 +99,11 @@ function addPages(app: Hono<Env>, options: StatusAppOptions): void {
   const showRun = async (c: Ask, name: string) => {
     const hasWriter = await source.hasWriter(name), records = await recordsOf(source, name);
     const alone = (await source.names()).length === 1;
-    return show(c, `${name} · irl`, runPage(name, records, { alone, hasWriter }));
+    return show(
+      c,
+      `${name} · irl`,
+      runPage(name, records, { alone, hasWriter, resume: source.resumeCommand(name) }),
+    );
   };
   app.get("/", async (c) => {
     const names = await source.names();

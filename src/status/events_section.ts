@@ -69,7 +69,7 @@ function gist(record: RunRecord): string {
     case "IterationCompleted":
       return `iteration ${event.data.iteration}`;
     case "RunCompleted":
-      return `${event.data.iterations} iterations`;
+      return event.data.iterations === 1 ? "1 iteration" : `${event.data.iterations} iterations`;
     case "StepFailed":
     case "RunFailed":
       return event.data.message;

@@ -2,7 +2,7 @@
 import { html } from "hono/html";
 import { durationText } from "./number_text.ts";
 import type { Html } from "./page.ts";
-import { type RunProjection, secondsLeft, type ShownState, shownState } from "./run_projection.ts";
+import { isAtStand, type RunProjection, secondsLeft, type ShownState, shownState } from "./run_projection.ts";
 
 /** In the words of the drawing. */
 const stateWords: Readonly<Record<ShownState | "unreadable", string>> = {
@@ -31,7 +31,11 @@ export function timeText(at: string): Html {
   return html`<time datetime="${at}">${at.slice(0, 16).replace("T", " ")} UTC</time>`;
 }
 
-export function runHeader(name: string, run: RunProjection, at: { hasWriter: boolean }): Html {
+export function runHeader(
+  name: string,
+  run: RunProjection,
+  at: { hasWriter: boolean; resume: string },
+): Html {
   const { config, started } = run, state = shownState(run.state, at);
   const { tier } = started;
   const left = secondsLeft(run);
@@ -69,7 +73,7 @@ export function runHeader(name: string, run: RunProjection, at: { hasWriter: boo
       `
     )
   }</dl>
-      ${troubleNote(name, run, state)}
+      ${troubleNote(at.resume, run, state)}
     </section>`;
 }
 
@@ -81,10 +85,9 @@ export function copyButton(text: string, label: string): Html {
   `;
 }
 
-function troubleNote(name: string, run: RunProjection, state: ShownState): Html | string {
-  const resume = `deno task irl --resume ${name}`;
+function troubleNote(resume: string, run: RunProjection, state: ShownState): Html | string {
   const trouble = run.troubles.at(-1);
-  if (state === "paused" || state === "failed" || state === "stopped") {
+  if (isAtStand(state)) {
     const what = {
       paused: "Paused. Nothing is lost",
       failed: `Failed: ${trouble?.message ?? "no reason given"}`,

@@ -1,6 +1,6 @@
 // One entry per run, newest activity first; a run that cannot be read is listed with its reason and hides no other.
 import { logProblem } from "./problem.ts";
-import { projectRun, type ShownState, shownState } from "./run_projection.ts";
+import { isAtStand, projectRun, type ShownState, shownState } from "./run_projection.ts";
 import type { RunSource } from "./run_source.ts";
 
 export type RunEntry =
@@ -15,6 +15,8 @@ export type RunEntry =
     iterations: number;
     startedAt: string;
     lastAt: string;
+    /** The command that goes on with it, where it is at a stand. */
+    resume?: string;
   }
   | { run: string; events: 0; state: "idle" }
   | { run: string; state: "unreadable"; problem: string };
@@ -34,7 +36,18 @@ async function runEntry(source: RunSource, name: string): Promise<RunEntry | und
     const { numEvents, config, iteration, startedAt, lastAt, ...run } = projectRun(records);
     const state = shownState(run.state, { hasWriter });
     const { preset, seed, iterations } = config;
-    return { run: name, events: numEvents, state, preset, seed, iteration, iterations, startedAt, lastAt };
+    const entry = {
+      run: name,
+      events: numEvents,
+      state,
+      preset,
+      seed,
+      iteration,
+      iterations,
+      startedAt,
+      lastAt,
+    };
+    return isAtStand(state) ? { ...entry, resume: source.resumeCommand(name) } : entry;
   } catch (error) {
     const problem = logProblem(error);
     if (problem === undefined) throw error;

@@ -15,20 +15,22 @@ export interface RunPageOptions {
   alone: boolean;
   /** A process writes the run now. */
   hasWriter: boolean;
+  /** The command that goes on with the run. */
+  resume: string;
 }
 
 export function runPage(
   name: string,
   records: readonly RunRecord[],
-  { alone, hasWriter }: RunPageOptions,
+  { alone, ...at }: RunPageOptions,
 ): Html {
   return html`${bar({ name, back: !alone })}
     <main data-page="run" data-run="${name}" data-after="${records.length}">
-      ${records.length === 0 ? nothingYet(name) : sections(name, records, { hasWriter })}
+      ${records.length === 0 ? nothingYet(name) : sections(name, records, at)}
     </main>`;
 }
 
-function sections(name: string, records: readonly RunRecord[], at: { hasWriter: boolean }): Html {
+function sections(name: string, records: readonly RunRecord[], at: Omit<RunPageOptions, "alone">): Html {
   const run = projectRun(records);
   return html`${runHeader(name, run, at)} ${machineSection(run)} ${tableSection(run)} ${curvesSection(run)}
     ${overOptimisationSection(run)} ${samplesSection(run)} ${eventsSection(name, records)}`;

@@ -129,6 +129,11 @@ export function projectRun(records: readonly RunRecord[]): RunProjection {
   return projection;
 }
 
+/** Whether nobody works on the run though it is not done: it can be gone on with. */
+export function isAtStand(state: ShownState): state is "paused" | "failed" | "stopped" {
+  return state === "paused" || state === "failed" || state === "stopped";
+}
+
 /** `hasWriter`: whether a process writes the log; without one, work that is recorded as begun is at a stand. */
 export function shownState(state: RunState, { hasWriter }: { hasWriter: boolean }): ShownState {
   return hasWriter || resting.has(state) ? state : "stopped";

@@ -10,6 +10,8 @@ export interface RunSource {
   records(name: string): Promise<readonly RunRecord[] | undefined>;
   /** Whether a process writes the run now. */
   hasWriter(name: string): Promise<boolean>;
+  /** The command that goes on with the run. */
+  resumeCommand(name: string): string;
   /** Calls back when there may be new records, until the returned function is called. */
   follow(name: string, onChange: () => void): () => void;
 }

@@ -10,6 +10,7 @@ import {
   packedSize,
   packParts,
   packRows,
+  sharedShape,
   sharesRows,
   shouldShareRows,
 } from "../../../src/model/pack_rows.ts";
@@ -209,6 +210,55 @@ describe("shouldShareRows()", () => {
       continuation: Array.from({ length: 100 }, () => token),
     }));
     assert.ok(!shouldShareRows(wide));
+  });
+});
+
+/** `count` texts of one prompt that go apart at once. */
+function branches(
+  prompt: number,
+  count: number,
+  { shared, own }: { shared: number; own: number },
+): TokenSequence[] {
+  return Array.from({ length: count }, (_, i) => ({
+    prompt: Array.from({ length: shared }, () => prompt),
+    continuation: Array.from({ length: own }, () => 1000 + i),
+  }));
+}
+
+describe("shouldShareRows() of parts", () => {
+  it("compares with own rows as they would be cut: those of like length together", () => {
+    const short = Array.from({ length: 15 }, (_, i) => branches(i, 4, { shared: 240, own: 60 })).flat();
+    const mixed = [...short, ...branches(99, 4, { shared: 900, own: 100 })];
+    assert.ok(shouldShareRows(short, { size: 4 }));
+    assert.ok(!shouldShareRows(mixed, { size: 4 }));
+  });
+
+  it("makes no row longer than a part of own rows is large", () => {
+    const samples = branches(3, 8, { shared: 400, own: 40 });
+    assert.ok(shouldShareRows(samples, { size: 4 }));
+    assert.ok(!shouldShareRows(samples, { size: 1 }));
+    assert.ok(packParts(samples, 2).every(({ packed }) => packed.time <= 4 * 440));
+  });
+
+  it("lets one large family not lengthen all rows", () => {
+    const pairs = Array.from({ length: 30 }, (_, i) => branches(i, 2, { shared: 200, own: 60 })).flat();
+    const { time } = packRows(pairs);
+    assert.equal(packRows([...pairs, ...branches(77, 5, { shared: 200, own: 60 })]).time, time);
+  });
+});
+
+describe("sharedShape()", () => {
+  it("is one shape for parts that are packed one by one", () => {
+    const parts = [3, 4].map((prompt) => branches(prompt, 4, { shared: 400, own: 3 }));
+    assert.deepEqual(sharedShape(parts), { rows: 1, time: 448 });
+    assert.deepEqual(sharedShape([textsOf([10, 20]), textsOf([4, 30])]), { rows: 1, time: 64 });
+  });
+
+  it("leaves parts own rows where only different parts begin alike, or where rows would be too long", () => {
+    const demonstrations = [3, 4].map((prompt) => branches(prompt, 8, { shared: 20, own: 10 }));
+    const parts = Array.from({ length: 8 }, (_, i) => [demonstrations[0][i], demonstrations[1][i]]);
+    assert.equal(sharedShape(parts), undefined);
+    assert.equal(sharedShape([branches(3, 4, { shared: 1100, own: 3 })]), undefined);
   });
 });
 

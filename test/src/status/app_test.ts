@@ -38,6 +38,8 @@ describe("createStatusApp()", () => {
     const { app } = testApp(source);
     const { runs } = await (await app.request("/api/runs")).json();
     assert.deepEqual(runs.map(({ state }: { state: string }) => state), ["done", "stopped"]);
+    const resume = runs.map((run: { resume?: string }) => run.resume?.replace(/ [^ ]+$/, ""));
+    assert.deepEqual(resume, [undefined, "deno task irl --resume"]);
     assert.match(await (await app.request("/")).text(), /data-state="stopped"/);
     assert.match(await (await app.request("/runs/tiny-2")).text(), /deno task irl --resume tiny-2/);
   });

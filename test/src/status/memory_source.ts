@@ -28,6 +28,10 @@ export class MemorySource implements RunSource {
     return Promise.resolve(!this.abandoned.has(name));
   }
 
+  resumeCommand(name: string): string {
+    return `deno task irl --resume ${name}`;
+  }
+
   follow(_name: string, onChange: () => void): () => void {
     this.followers.add(onChange);
     return () => this.followers.delete(onChange);

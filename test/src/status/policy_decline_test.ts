@@ -90,13 +90,13 @@ describe("policyDeclines()", () => {
         ? { ...record, data: { ...record.data, reward: -Number(record.data.toStep), kl: 0 } }
         : record
     );
-    const page = String(await runPage("tiny-1", falling, { alone: true, hasWriter: true }));
+    const page = String(await runPage("tiny-1", falling, { alone: true, hasWriter: true, resume: "" }));
     assert.match(
       page,
       /class="note" data-state="trouble">Iteration 1: the policy step lowered its own objective/,
     );
     const usual = String(
-      await runPage("tiny-1", fabricatedRun({ config }), { alone: true, hasWriter: true }),
+      await runPage("tiny-1", fabricatedRun({ config }), { alone: true, hasWriter: true, resume: "" }),
     );
     assert.doesNotMatch(usual, /lowered its own objective/);
   });

@@ -9,7 +9,9 @@ import { fabricatedRun } from "../../support/fabricated_run.ts";
 const records = fabricatedRun();
 
 async function pageOf(seen: readonly RunRecord[]): Promise<string> {
-  return String(await runPage("tiny-1", seen, { alone: false, hasWriter: true }));
+  return String(
+    await runPage("tiny-1", seen, { alone: false, hasWriter: true, resume: "deno task irl --resume tiny-1" }),
+  );
 }
 
 /** Title of the marked node of the drawing. */
@@ -121,7 +123,13 @@ describe("runPage()", () => {
 
 describe("runPage() of a run that nobody writes", () => {
   const abandoned = async (seen: readonly RunRecord[]) =>
-    String(await runPage("tiny-1", seen, { alone: false, hasWriter: false }));
+    String(
+      await runPage("tiny-1", seen, {
+        alone: false,
+        hasWriter: false,
+        resume: "deno task irl --resume tiny-1",
+      }),
+    );
 
   it("says that it stands still in the middle of its work, and how to go on", async () => {
     const page = await abandoned(upTo("DemonstrationsLoaded"));
