@@ -6,7 +6,7 @@ import { passingActivations } from "../model/model_cost.ts";
 import type { ModelShape } from "../model/model_shape.ts";
 import { type BatchOptions, type SequenceBatch, sequenceBatch } from "../model/sequence_batch.ts";
 import { lengthOf, type TokenSequence } from "../model/token_sequence.ts";
-import { shouldShareRows } from "../model/pack_rows.ts";
+import { shouldShareRows } from "../model/row_sharing.ts";
 import { lanesFor } from "./lanes.ts";
 import { type BatchTensors, batchTensors, disposeTensors, packedParts } from "./sequence_parts.ts";
 

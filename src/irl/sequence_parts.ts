@@ -4,13 +4,8 @@ import { type BatchOptions, type SequenceBatch, sequenceBatch } from "../model/s
 import { lengthOf, type TokenSequence } from "../model/token_sequence.ts";
 import type { Tier } from "../compute/tier.ts";
 import type { ModelShape } from "../model/model_shape.ts";
-import {
-  lengthFacts,
-  type PackingOptions,
-  packParts,
-  sharedShape,
-  shouldShareRows,
-} from "../model/pack_rows.ts";
+import { lengthFacts, type PackingOptions, packParts } from "../model/pack_rows.ts";
+import { sharedShape, shouldShareRows } from "../model/row_sharing.ts";
 import { lanesFor, partsForLanes } from "./lanes.ts";
 import type { BatchPart } from "./train_chunk.ts";
 

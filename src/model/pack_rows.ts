@@ -24,18 +24,13 @@ export interface PackingOptions {
 /** Longer sequences have rows of their own, unless what begins them is common: attention in tiles, which takes over here, is for few. */
 export const LONGEST_PACKED = 224;
 /** Longer rows are made for no common beginning. */
-const LONGEST_SHARED = 1024;
+export const LONGEST_SHARED = 1024;
 /** So have sequences that fill this share of their own rows: longer rows make attention dearer. */
 const FULL = 0.8;
 /** Share of packed rows that tokens fill, about. */
 const FILLED = 0.9;
 /** A row holds one text for so many places at most, or `LEAST_SLOTS`: what is read at every text's end has so many slots. */
 const PLACES_A_SLOT = 10, PLACES_A_LONG_SLOT = 20, LEAST_SLOTS = 6;
-/**
- * Sharing beginnings must save this part of the tokens and of the work, or rows of their own are as good. The work at a place grows with the length of its
- * row, twofold at about so many tokens (measured on models of 0.4 M parameters; wider ones suffer less).
- */
-const WORTH_SHARING = 0.2, TWICE_AT = 200;
 /** This share of the families fits into a row whole; a few large ones shall not make all rows longer. */
 const MOST_FAMILIES = 0.9;
 /**
@@ -64,55 +59,6 @@ export function lengthFacts(lengths: readonly number[]): LengthFacts {
   return { longest, mean: total / Math.max(1, lengths.length) };
 }
 
-export interface SharingOptions extends Pick<PackingOptions, "sharing"> {
-  /** Sequences of a part, in which those of like length stand together where they have rows of their own. @default all of them */
-  size?: number;
-}
-
-/** Whether these sequences should share rows: they are short and badly fill their own, or have long common beginnings. */
-export function shouldShareRows(
-  sequences: readonly TokenSequence[],
-  { sharing = true, size = sequences.length }: SharingOptions = {},
-): boolean {
-  const lengths = sequences.map(lengthOf), facts = lengthFacts(lengths);
-  if (sharesRows(facts)) return true;
-  if (!sharing || facts.longest > LONGEST_SHARED) return false;
-  const places = familiesOf(sequences).reduce((sum, family) => sum + placesOf(family), 0);
-  if (places > (1 - WORTH_SHARING) * facts.mean * sequences.length) return false;
-  const packed = packRows(sequences);
-  // No row takes more memory than a part of own rows would.
-  return packed.time <= size * facts.longest && isWorthIt(packed, ownRowsWork(lengths, size));
-}
-
-/** The same of parts that are packed one by one into one shape: that shape, or undefined for rows of their own. */
-export function sharedShape(
-  parts: readonly (readonly TokenSequence[])[],
-): Pick<PackedRows, "rows" | "time"> | undefined {
-  const lengths = parts.map((part) => part.map(lengthOf)), facts = lengthFacts(lengths.flat());
-  if (facts.longest > LONGEST_SHARED) return undefined;
-  const shares = sharesRows(facts),
-    time = shares ? rowLength(facts) : Math.max(...parts.map((part) => packedTime(part)));
-  const rows = Math.max(...parts.map((part) => packRows(part, { time }).rows));
-  const size = Math.max(...parts.map((part) => part.length)),
-    own = ownRowsWork(Array(size).fill(facts.longest), size);
-  return shares || isWorthIt({ rows, time }, own) ? { rows, time } : undefined;
-}
-
-function isWorthIt(packed: Pick<PackedRows, "rows" | "time">, ownWork: number): boolean {
-  return workOf(packed) <= (1 - WORTH_SHARING) * ownWork;
-}
-
-/** Work on rows of their own, each as long as the longest of its part. */
-function ownRowsWork(lengths: readonly number[], size: number): number {
-  const sorted = lengths.toSorted((a, b) => a - b);
-  let work = 0;
-  for (let start = 0; start < sorted.length; start += size) {
-    const end = Math.min(sorted.length, start + size);
-    work += workOf({ rows: end - start, time: sorted[end - 1] });
-  }
-  return work;
-}
-
 /**
  * Tokens of a row for these sequences: a few mean ones; where common beginnings alone make sharing worth while, as many as most families
  * take.
@@ -129,11 +75,6 @@ export function packedTime(
   const time = Math.max(lengths.longest, Math.min(usual, Math.max(2 * lengths.longest, LONGEST_PACKED)));
   const multiple = time > LONGEST_PACKED ? LONG_MULTIPLE : TIME_MULTIPLE;
   return Math.min(multiple * Math.ceil(time / multiple), Math.max(LONGEST_SHARED, lengths.longest));
-}
-
-/** Grows as the work on so many rows of this length does. */
-function workOf({ rows, time }: Pick<PackedRows, "rows" | "time">): number {
-  return rows * time * (1 + time / TWICE_AT);
 }
 
 /**

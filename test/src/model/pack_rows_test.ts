@@ -1,78 +1,17 @@
-// Packing: nothing overlaps or is cut, little is left empty, few shapes.
+// Packing: nothing overlaps, is cut or hidden, little is left empty, few shapes.
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
-import { keyFromSeed, uniforms } from "../../../src/base/random.ts";
 import { familiesOf, placesOf } from "../../../src/model/common_beginnings.ts";
 import {
   lengthFacts,
   LONGEST_PACKED,
-  type PackedRows,
   packedSize,
   packParts,
   packRows,
-  sharedShape,
   sharesRows,
-  shouldShareRows,
 } from "../../../src/model/pack_rows.ts";
-import { lengthOf, type TokenSequence, tokensOf } from "../../../src/model/token_sequence.ts";
-
-function randomLengths(seed: number, count: number, most: number): number[] {
-  return Array.from(uniforms(keyFromSeed(seed), count), (share) => 1 + Math.floor(share * most));
-}
-
-/** Texts of these lengths, each with a prompt of its own. */
-function textsOf(lengths: readonly number[]): TokenSequence[] {
-  return lengths.map((length, i) => ({
-    prompt: [100 + i],
-    continuation: Array.from({ length: length - 1 }, () => 4),
-  }));
-}
-
-/** Eight samples of each prompt that go apart early or late. */
-function samplesOf(seed: number, prompts: number): TokenSequence[] {
-  const lengths = randomLengths(seed, 8 * prompts, 12),
-    tokens = uniforms(keyFromSeed(seed + 1000), 400 * prompts);
-  return lengths.map((length, i) => ({
-    prompt: [100 + Math.floor(i / 8), 1, 2],
-    continuation: [
-      ...Array.from(
-        tokens.subarray(i * 20, i * 20 + 10 + length),
-        (u, t) => u < 0.9 ? 20 + t : 3 + Math.floor(10 * u),
-      ),
-      0,
-    ],
-  }));
-}
-
-/**
- * Every token stands in its row at one place or more, at each place one token with one next token, and what is visible from a text's
- * last token by the rule of sight is the text.
- */
-function checkPacking(sequences: readonly TokenSequence[], { rows, time, slots, texts }: PackedRows): void {
-  const at = new Map<number, { token: number; next: number | undefined; until: number }>();
-  const ends = new Map<number, string>();
-  sequences.forEach((sequence, i) => {
-    const { row, slot, places } = texts[i], tokens = tokensOf(sequence), end = places[places.length - 1];
-    assert.equal(places.length, tokens.length);
-    assert.ok(row < rows && slot < slots && end < time);
-    assert.equal(ends.get(row * slots + slot) ?? tokens.join(), tokens.join());
-    ends.set(row * slots + slot, tokens.join());
-    places.forEach((place, t) => {
-      assert.ok(t === 0 || place > places[t - 1]);
-      const known = at.get(row * time + place), next = tokens[t + 1];
-      if (known !== undefined) assert.deepEqual([known.token, known.next], [tokens[t], tokens[t + 1]]);
-      at.set(row * time + place, { token: tokens[t], next, until: Math.max(known?.until ?? 0, end + 1) });
-    });
-  });
-  sequences.forEach((sequence, i) => {
-    const { row, places } = texts[i], end = places[places.length - 1], seen: number[] = [];
-    for (let place = 0; place <= end; place++) {
-      const known = at.get(row * time + place);
-      if (known !== undefined && end < known.until) seen.push(known.token);
-    }
-    assert.deepEqual(seen, tokensOf(sequence));
-  });
-}
+import { lengthOf } from "../../../src/model/token_sequence.ts";
+import { checkPacking, randomLengths, samplesOf, textsOf } from "../../support/packed_texts.ts";
 
 describe("packRows()", () => {
   it("fills a row with the longest that still fit: by hand", () => {
@@ -187,78 +126,6 @@ describe("packParts()", () => {
     const parts = (lengths: number[], most: number) => packParts(textsOf(lengths), most);
     assert.deepEqual(parts([3, 4, 5], 4).map(({ packed }) => packed.rows), [1]);
     assert.deepEqual(parts([60, 60, 60, 2], 8).map(({ sequences }) => sequences), [[0, 1, 3], [2]]);
-  });
-});
-
-describe("shouldShareRows()", () => {
-  it("says so where texts badly fill rows of their own, or where long beginnings are common", () => {
-    assert.ok(shouldShareRows(textsOf([10, 20])));
-    assert.ok(!shouldShareRows(textsOf([20, 20, 20, 20])));
-    const prompt = Array.from({ length: 40 }, (_, t) => t);
-    const samples = [1, 2, 3, 4].map((token) => ({ prompt, continuation: [token, token, 0] }));
-    assert.ok(shouldShareRows(samples));
-    assert.ok(!shouldShareRows(samples, { sharing: false }));
-    const withPrompt = (length: number) =>
-      samples.map((sample) => ({ ...sample, prompt: Array.from({ length }, () => 3) }));
-    assert.ok(shouldShareRows(withPrompt(400)));
-    assert.deepEqual([packRows(withPrompt(400)).rows, packRows(withPrompt(400)).time], [1, 448]);
-    checkPacking(withPrompt(400), packRows(withPrompt(400)));
-    assert.ok(!shouldShareRows(withPrompt(1100)));
-    // Two of 160 tokens do not fit into the longest row, though they would save a fifth of their tokens.
-    const wide = [1, 2, 3, 4].map((token) => ({
-      prompt: Array.from({ length: 60 }, () => 3),
-      continuation: Array.from({ length: 100 }, () => token),
-    }));
-    assert.ok(!shouldShareRows(wide));
-  });
-});
-
-/** `count` texts of one prompt that go apart at once. */
-function branches(
-  prompt: number,
-  count: number,
-  { shared, own }: { shared: number; own: number },
-): TokenSequence[] {
-  return Array.from({ length: count }, (_, i) => ({
-    prompt: Array.from({ length: shared }, () => prompt),
-    continuation: Array.from({ length: own }, () => 1000 + i),
-  }));
-}
-
-describe("shouldShareRows() of parts", () => {
-  it("compares with own rows as they would be cut: those of like length together", () => {
-    const short = Array.from({ length: 15 }, (_, i) => branches(i, 4, { shared: 240, own: 60 })).flat();
-    const mixed = [...short, ...branches(99, 4, { shared: 900, own: 100 })];
-    assert.ok(shouldShareRows(short, { size: 4 }));
-    assert.ok(!shouldShareRows(mixed, { size: 4 }));
-  });
-
-  it("makes no row longer than a part of own rows is large", () => {
-    const samples = branches(3, 8, { shared: 400, own: 40 });
-    assert.ok(shouldShareRows(samples, { size: 4 }));
-    assert.ok(!shouldShareRows(samples, { size: 1 }));
-    assert.ok(packParts(samples, 2).every(({ packed }) => packed.time <= 4 * 440));
-  });
-
-  it("lets one large family not lengthen all rows", () => {
-    const pairs = Array.from({ length: 30 }, (_, i) => branches(i, 2, { shared: 200, own: 60 })).flat();
-    const { time } = packRows(pairs);
-    assert.equal(packRows([...pairs, ...branches(77, 5, { shared: 200, own: 60 })]).time, time);
-  });
-});
-
-describe("sharedShape()", () => {
-  it("is one shape for parts that are packed one by one", () => {
-    const parts = [3, 4].map((prompt) => branches(prompt, 4, { shared: 400, own: 3 }));
-    assert.deepEqual(sharedShape(parts), { rows: 1, time: 448 });
-    assert.deepEqual(sharedShape([textsOf([10, 20]), textsOf([4, 30])]), { rows: 1, time: 64 });
-  });
-
-  it("leaves parts own rows where only different parts begin alike, or where rows would be too long", () => {
-    const demonstrations = [3, 4].map((prompt) => branches(prompt, 8, { shared: 20, own: 10 }));
-    const parts = Array.from({ length: 8 }, (_, i) => [demonstrations[0][i], demonstrations[1][i]]);
-    assert.equal(sharedShape(parts), undefined);
-    assert.equal(sharedShape([branches(3, 4, { shared: 1100, own: 3 })]), undefined);
   });
 });
 
