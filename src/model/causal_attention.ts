@@ -2,7 +2,7 @@
 // scores would be large. The choice goes by shape and tier alone, so equal work gives equal bits.
 import * as tf from "@tensorflow/tfjs-core";
 import { fusedKernel } from "../math/fused_kernel.ts";
-import { hiding, hidingBeyond, tiledAttention } from "./tiled_attention.ts";
+import { beyondSight, hiding, hidingBeyond, tiledAttention } from "./tiled_attention.ts";
 import { type HeadTensors, plainAttention } from "./transformer_layer.ts";
 
 /**
@@ -66,15 +66,14 @@ export function endAttention(
   const ofHead = tf.reshape(picks, [batch, 1, slots, time]);
   const ofHeads = tf.concat(Array.from({ length: heads ?? 1 }, () => ofHead), 1);
   const picked: HeadTensors = { queries: tf.matMul(ofHeads, queries), keys, values };
-  const own = tf.reshape(tf.cast(ends, "float32"), [batch, 1, slots, 1]);
-  if (mask === undefined || mask.rank === 2) {
-    const places = tf.reshape(tf.range(0, time, 1), [1, 1, 1, time]), later = tf.sub(own, places);
-    const left = mask && tf.sub(tf.reshape(tf.sub(tf.cast(mask, "float32"), 1), [batch, 1, 1, time]), own);
-    const sight = left === undefined ? later : tf.minimum(left, later);
-    return plainAttention(picked, tf.mul(tf.minimum(sight, 0), 1e9));
+  if (mask?.rank === 4) {
+    const ofEnds = tf.matMul(picks, tf.reshape(mask, [batch, time, time]));
+    return plainAttention(picked, tf.reshape(ofEnds, [batch, 1, slots, time]));
   }
-  const ofEnds = tf.matMul(picks, tf.reshape(mask, [batch, time, time]));
-  return plainAttention(picked, tf.reshape(ofEnds, [batch, 1, slots, time]));
+  const own = tf.reshape(tf.cast(ends, "float32"), [batch, 1, slots, 1]);
+  if (mask !== undefined) return plainAttention(picked, beyondSight(mask, own, [0, time]));
+  const later = tf.sub(own, tf.reshape(tf.range(0, time, 1), [1, 1, 1, time]));
+  return plainAttention(picked, tf.mul(tf.minimum(later, 0), 1e9));
 }
 
 /**

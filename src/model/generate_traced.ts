@@ -16,8 +16,7 @@ import { numEarlySteps, numFewRows } from "./traced_rows.ts";
  * A power of two, so that dividing rounds nothing. With u = 0 the smallest id of the largest logits is drawn.
  */
 const GREEDY = 2 ** -60;
-/** Sizes are rounded up to these, so that few programs are made: rows to a power of two, those of a whole
- * batch from the first. */
+/** Sizes are rounded up to these, so that few programs are made: rows to a power of two, a whole batch's from the first. */
 const LEAST_ROWS = 64, PROMPT_MULTIPLE = 8, TOKENS_MULTIPLE = 8;
 /** Rows of a part for a lane at least, and parameters of a model whose rows are cut at most. */
 const LEAST_CUT = 32, LARGEST_CUT = 4e6;

@@ -171,9 +171,13 @@ export function hidingBeyond(
   groups: number,
   { queries, keys }: { queries: Span; keys: Span },
 ): tf.Tensor {
+  const places = tf.range(...queries), rows = groups === 1 ? places : tf.tile(places, [groups]);
+  return beyondSight(seenUntil, tf.reshape(rows, [1, 1, -1, 1]), keys);
+}
+
+/** The same for queries at any places, [batch or 1, 1, queries, 1]: [batch, 1, queries, keys]. */
+export function beyondSight(seenUntil: tf.Tensor, own: tf.Tensor, keys: Span): tf.Tensor {
   const [batch] = seenUntil.shape, numKeys = keys[1] - keys[0];
-  const places = tf.range(...queries),
-    own = tf.reshape(groups === 1 ? places : tf.tile(places, [groups]), [1, 1, -1, 1]);
   const last = tf.sub(tf.cast(tf.slice(seenUntil, [0, keys[0]], [batch, numKeys]), "float32"), 1);
   const left = tf.sub(tf.reshape(last, [batch, 1, 1, numKeys]), own);
   const later = tf.sub(own, tf.reshape(tf.range(...keys), [1, 1, 1, numKeys]));
