@@ -1,5 +1,6 @@
-// A command of each step of a configuration on made-up rows as long as the data's longest, with all it needs in a folder: what an
-// actor is handed when its memory is measured. Texts are words without meaning; parameters are random.
+// A command of each step of a configuration on made-up rows, with all it needs in a folder: what an actor is handed when its memory is
+// measured. Texts are words without meaning; parameters are random. Lengths are those of the estimate: demonstrations have the data's
+// longest and mean, prompts are as long as the longest, and generations as long as they may be.
 import { Command, type RunConfig } from "../../events/mod.ts";
 import { encodeJsonLines } from "../../src/base/json_lines.ts";
 import type { ArtifactStore } from "../../src/base/ports.ts";
@@ -9,6 +10,7 @@ import type { Demonstration } from "../../src/data/rows.ts";
 import type { GenerationRow } from "../../src/data/stored_rows.ts";
 import { buildTokenizer } from "../../src/data/tokenizer_json.ts";
 import type { PlanData } from "../../src/irl/plan_data.ts";
+import type { LengthFacts } from "../../src/model/pack_rows.ts";
 import { encodeModel, modelShape } from "../../src/model/checkpoint.ts";
 import { type ModelShape, numParameters } from "../../src/model/model_shape.ts";
 
@@ -38,15 +40,17 @@ export async function storeMeasuredRows(
     put = (list: readonly unknown[]) => artifacts.put(encodeJsonLines(list));
   const model = { ...config.model, vocabularySize: Math.max(data.vocabularySize, tokenizer.vocabularySize) };
   const policy = modelShape(model, tokenizer.vocabularySize, "policy");
-  const generations = rows.flatMap(({ completion }, demonstration): GenerationRow[] => {
-    const tokens = [...tokenizer.encode(completion), tokenizer.eosId];
-    return Array.from({ length: config.generation.negatives }, () => ({
-      demonstration,
-      tokens,
-      finished: true,
-      text: "",
-    }));
-  });
+  const generations = rows.flatMap((_, demonstration): GenerationRow[] =>
+    Array.from({ length: config.generation.negatives }, (_, negative) => {
+      const words = madeUpText(config.generation.maxNewTokens - 1, demonstration, 11 + negative);
+      return {
+        demonstration,
+        tokens: [...tokenizer.encode(words), tokenizer.eosId],
+        finished: true,
+        text: "",
+      };
+    })
+  );
   const putModel = (shape: ModelShape) => artifacts.put(encodeModel(shape, randomParameters(shape)));
   const held = rows.slice(0, config.evaluation.batchSize);
   return {
@@ -161,12 +165,21 @@ const NUM_WORDS = 96;
 
 /** Rows of words, each word one token; no two prompts are the same. */
 function madeUpRows(count: number, { prompt, completion }: PlanData): Demonstration[] {
-  const text = (length: number, row: number, stride: number) =>
-    Array.from({ length }, (_, i) => `w${(row * stride + i * (1 + row % 7)) % NUM_WORDS}`).join(" ");
   return Array.from({ length: count }, (_, row) => ({
-    prompt: text(prompt.longest, row, 1),
-    completion: text(Math.max(1, completion.longest - 1), row, 5),
+    prompt: madeUpText(prompt.longest, row, 1),
+    // The end is a token as well.
+    completion: madeUpText(Math.max(1, lengthAt(row, completion) - 1), row, 5),
   }));
+}
+
+/** Of each of many rows, so that the longest and the mean are these: one in so many is the longest, the others are equally long. */
+export function lengthAt(row: number, { longest, mean }: LengthFacts): number {
+  const every = Math.max(2, Math.ceil((longest - 1) / Math.max(1, mean - 1)));
+  return row % every === 0 ? longest : Math.max(1, Math.round((every * mean - longest) / (every - 1)));
+}
+
+function madeUpText(length: number, row: number, stride: number): string {
+  return Array.from({ length }, (_, i) => `w${(row * stride + i * (1 + row % 7)) % NUM_WORDS}`).join(" ");
 }
 
 /** Normal numbers over and over: where they stand changes nothing that is measured. */

@@ -52,7 +52,7 @@ const BYTES = 4;
  * Arrays of [tokens, vocabulary] at a time: in training probabilities, which their gradient replaces, and in scoring logits that become
  * probabilities; measured.
  */
-const TRAINED_LOGITS = 1.1, SCORED_LOGITS = 1.45;
+const TRAINED_LOGITS = 1.1, SCORED_LOGITS = 1.95;
 /** Arrays of [rows, vocabulary] where a token is drawn: logits, probabilities, sums of them and what is between. */
 const DRAWN_LOGITS = 5;
 /** Vectors on the device of what is trained: parameters and two moments. */
@@ -93,7 +93,7 @@ function parameterParts({ trained, frozen, loaded }: StepSizes): MemoryPart[] {
   const trainedBytes = sumOf(trained, (size) => BYTES * size.trainedNumbers);
   // An adapter stands on a frozen network.
   const bases = trained.filter(({ isAdapter }) => isAdapter).map(({ model }) => model);
-  const models = [...frozen, ...loaded, ...bases];
+  const models = [...loaded, ...bases];
   return [
     {
       what: "parameters",

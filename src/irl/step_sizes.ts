@@ -48,9 +48,9 @@ export interface StepSizes {
   trained: TrainedSize[];
   scored: BatchSize[];
   generated: GeneratedSize[];
-  /** Further models whose parameters are on the device all the time, and as they were loaded on the host. */
+  /** Further models whose parameters are on the device all the time. */
   frozen: ModelShape[];
-  /** Models that stay on the host as they were loaded. */
+  /** Models that are on the host all the time, as they were loaded. */
   loaded: ModelShape[];
 }
 
@@ -117,7 +117,7 @@ function generateSizes(context: Context): StepSizes {
     scored: [],
     generated: [generatedSize(context, { rows: batchSize, maxNewTokens, samples: negatives })],
     frozen: [context.policy],
-    loaded: [],
+    loaded: [context.policy],
   };
 }
 
@@ -154,6 +154,7 @@ function policySizes(context: Context): StepSizes {
   const rows = Math.min(microbatchSize, batch), isCut = rows < batch;
   const texts = generations(data, maxNewTokens);
   const scored = batchSize(Math.min(microbatchSize, rollouts), texts);
+  const frozen = [policy, reward, ...(optimiser === "best-of-n" ? [policy] : [])];
   return {
     step: "policy",
     trained: [policy, ...(isPpo ? [reward] : [])].map((model) =>
@@ -167,22 +168,27 @@ function policySizes(context: Context): StepSizes {
         samples: samplesPerPrompt,
       }),
     ],
-    frozen: [policy, reward, ...(optimiser === "best-of-n" ? [policy] : [])],
-    loaded: lora === null ? [policy] : [],
+    frozen,
+    // The policy that the step starts from as well.
+    loaded: [...frozen, ...(lora === null ? [policy] : [])],
   };
 }
 
 function evaluateSizes(context: Context): StepSizes {
-  const { config: { evaluation }, data, policy, reward } = context;
+  const { config: { evaluation }, data, policy, reward, isTraced } = context;
   const { batchSize: rows, maxNewTokens, samplesPerPrompt } = evaluation;
-  const texts = generations(data, Math.max(data.completion.longest, maxNewTokens));
+  // Greedy texts are one to a prompt: where prompts are run once for all their samples, that is a program of its own.
+  const samples = isTraced ? [...new Set([samplesPerPrompt, 1])] : [1];
   return {
     step: "evaluate",
     trained: [],
-    scored: [policy, reward].map((model) => scoredSize(model, texts)),
-    generated: [generatedSize(context, { rows, maxNewTokens, samples: samplesPerPrompt })],
+    scored: [policy, reward].flatMap((model) => [
+      scoredSize(model, demonstrations(data)),
+      scoredSize(model, generations(data, maxNewTokens)),
+    ]),
+    generated: samples.map((samples) => generatedSize(context, { rows, maxNewTokens, samples })),
     frozen: [policy, policy, reward],
-    loaded: [],
+    loaded: [policy, policy, reward],
   };
 }
 

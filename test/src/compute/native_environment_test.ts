@@ -17,6 +17,12 @@ describe("nativeEnvironment()", () => {
     for (const name of libraries) await Deno.mkdir(join(root, "nvidia", name, "lib"), { recursive: true });
   }
 
+  it("has tensors come from libtensorflow's own allocator, whose limit is no machine's", () => {
+    const { TF_CPU_ALLOCATOR_USE_BFC, TF_CPU_BFC_MEM_LIMIT_IN_MB } = nativeEnvironment();
+    assert.equal(TF_CPU_ALLOCATOR_USE_BFC, "true");
+    assert.ok(Number(TF_CPU_BFC_MEM_LIMIT_IN_MB) >= 2 ** 24);
+  });
+
   it("names no library path where CUDA's libraries are not beside libtensorflow", () => {
     for (const environment of [nativeEnvironment(), nativeEnvironment({ libraryDirectory })]) {
       assert.equal(environment.LD_LIBRARY_PATH, undefined);

@@ -61,6 +61,15 @@ describe("stepSizes()", () => {
     );
   });
 
+  it("counts what evaluation compiles: samples and greedy texts, drawn texts and demonstrations scored", () => {
+    const input = { evaluation: { samplesPerPrompt: 4 } };
+    const { generated, scored } = sizesOf("evaluate", input);
+    assert.deepEqual(generated.map(({ samples }) => samples), [4, 1]);
+    assert.deepEqual(scored.map(({ model }) => model.head), ["policy", "policy", "reward", "reward"]);
+    assert.equal(sizesOf("evaluate", { evaluation: { samplesPerPrompt: 1 } }).generated.length, 1);
+    assert.equal(sizesOf("evaluate", input, false).generated.length, 1);
+  });
+
   it("knows the networks of each policy optimiser", () => {
     const counts = (input: RunConfigInput["policy"]) => {
       const { trained, frozen } = sizesOf("policy", { policy: input });
