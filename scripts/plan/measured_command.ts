@@ -10,9 +10,9 @@ import type { Demonstration } from "../../src/data/rows.ts";
 import type { GenerationRow } from "../../src/data/stored_rows.ts";
 import { buildTokenizer } from "../../src/data/tokenizer_json.ts";
 import type { PlanData } from "../../src/irl/plan_data.ts";
-import type { LengthFacts } from "../../src/model/pack_rows.ts";
 import { encodeModel, modelShape } from "../../src/model/checkpoint.ts";
 import { type ModelShape, numParameters } from "../../src/model/model_shape.ts";
+import type { LengthFacts } from "../../src/model/pack_rows.ts";
 
 export type MeasuredStep = "sft" | "generate" | "reward" | "policy" | "evaluate";
 

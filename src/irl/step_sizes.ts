@@ -178,7 +178,7 @@ function evaluateSizes(context: Context): StepSizes {
   const { config: { evaluation }, data, policy, reward, isTraced } = context;
   const { batchSize: rows, maxNewTokens, samplesPerPrompt } = evaluation;
   // Greedy texts are one to a prompt: where prompts are run once for all their samples, that is a program of its own.
-  const samples = isTraced ? [...new Set([samplesPerPrompt, 1])] : [1];
+  const drawn = isTraced ? [...new Set([samplesPerPrompt, 1])] : [1];
   return {
     step: "evaluate",
     trained: [],
@@ -186,7 +186,7 @@ function evaluateSizes(context: Context): StepSizes {
       scoredSize(model, demonstrations(data)),
       scoredSize(model, generations(data, maxNewTokens)),
     ]),
-    generated: samples.map((samples) => generatedSize(context, { rows, maxNewTokens, samples })),
+    generated: drawn.map((samples) => generatedSize(context, { rows, maxNewTokens, samples })),
     frozen: [policy, policy, reward],
     loaded: [policy, policy, reward],
   };
