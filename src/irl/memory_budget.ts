@@ -1,7 +1,8 @@
 // How much memory each step takes at its peak, part by part, in bytes. Sizes follow from shapes (step_sizes.ts, model_cost.ts); what a
 // tier takes by itself is measured (`deno task plan PRESET --measure` measures and compares).
 import type { Role } from "../../events/mod.ts";
-import { cachedNumbers, keptActivations, passingActivations } from "../model/model_cost.ts";
+import { TILED_FROM_FUSED } from "../model/causal_attention.ts";
+import { cachedNumbers, keptActivations, passingActivations, tileScores } from "../model/model_cost.ts";
 import { type ModelShape, numParameters } from "../model/model_shape.ts";
 import { lanesFor } from "./lanes.ts";
 import { type BatchSize, type PlannedStep, ROLE_OF_STEP, type StepSizes } from "./step_sizes.ts";
@@ -32,6 +33,8 @@ export interface TierMemory {
   programBytes: number;
   /** Times that activations and logits are there: operation by operation, one's results and the next one's stand side by side. */
   arrayFactor: number;
+  /** Length from which attention is in tiles. @default TILED_FROM */
+  tiledFrom?: number;
   /** Parts that are worked on at a time where they are small. @default 1 */
   lanes?: number;
 }
@@ -41,7 +44,7 @@ const EAGER = { compilerBytes: 0, layerBytes: 0, programBytes: 0, arrayFactor: 2
 /** Measured on Linux x86_64, tensorflow 2.21.0 and tfjs 4.22.0, Deno 2.9.6, two cores: resident memory. */
 export const TIER_MEMORY: Record<"native" | "wasm" | "webgpu" | "cpu", TierMemory> = {
   native: { openBytes: 485e6, compilerBytes: 150e6, layerBytes: 27e6, programBytes: 15e6, arrayFactor: 1 },
-  wasm: { ...EAGER, openBytes: 185e6 },
+  wasm: { ...EAGER, openBytes: 185e6, tiledFrom: TILED_FROM_FUSED },
   cpu: { ...EAGER, openBytes: 350e6 },
   // Not measured.
   webgpu: { ...EAGER, openBytes: 300e6 },
@@ -55,6 +58,8 @@ const BYTES = 4;
 const TRAINED_LOGITS = 1.1, SCORED_LOGITS = 1.95;
 /** Arrays of [rows, vocabulary] where a token is drawn: logits, probabilities, sums of them and what is between. */
 const DRAWN_LOGITS = 5;
+/** Arrays of a tile's scores at a time: products, shares and what is made of them, in training the gradients' as well. */
+const PASSING_TILES = 2, TRAINED_TILES = 4;
 /** Vectors on the device of what is trained: parameters and two moments. */
 const STATE_VECTORS = 3;
 /** A program without gradients cuts the vector of parameters into tensors of their own. */
@@ -116,45 +121,54 @@ function parameterParts({ trained, frozen, loaded }: StepSizes): MemoryPart[] {
 }
 
 /** What the largest program works in, which the others use as well. */
-function workingParts(sizes: StepSizes, { arrayFactor, lanes = 1 }: TierMemory): MemoryPart[] {
+function workingParts(sizes: StepSizes, tier: TierMemory): MemoryPart[] {
   const sums = sumOf(sizes.trained, ({ isCut, trainedNumbers }) => isCut ? BYTES * trainedNumbers : 0);
-  const largest = programParts(sizes, lanes).reduce(
+  const largest = programParts(sizes, tier).reduce(
     (most, parts) => total(parts) > total(most) ? parts : most,
     [],
   );
   const isArray = (what: string) => what === "activations" || what === "logits";
   return [
     part("summed gradients", sums),
-    ...largest.map(({ what, bytes }) => part(what, isArray(what) ? arrayFactor * bytes : bytes)),
+    ...largest.map(({ what, bytes }) => part(what, isArray(what) ? tier.arrayFactor * bytes : bytes)),
   ];
 }
 
 /** Of every program, as often as it runs at a time. */
-function programParts({ trained, scored, generated }: StepSizes, lanes: number): MemoryPart[][] {
+function programParts(
+  { trained, scored, generated }: StepSizes,
+  { lanes = 1, tiledFrom }: TierMemory,
+): MemoryPart[][] {
   const lanesAt = (size: BatchSize) => lanesFor({ lanes }, size.model, size);
   return [
-    ...generated.map((size) => [
-      part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
-      part("keys and values", BYTES * cachedNumbers(size.model, size)),
-      part(
-        "activations",
-        BYTES * passingActivations(size.model, { rows: size.rows / size.samples, time: size.promptTime }),
-      ),
-      part("logits", DRAWN_LOGITS * logitBytes({ ...size, time: 1 })),
-    ]),
-    ...scored.map((size) => [
-      part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
-      part("activations", lanesAt(size) * BYTES * passingActivations(size.model, size)),
-      part("logits", lanesAt(size) * SCORED_LOGITS * logitBytes(size)),
-    ]),
+    ...generated.map((size) => {
+      const prompts = { rows: size.rows / size.samples, time: size.promptTime, tiledFrom };
+      return [
+        part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
+        part("keys and values", BYTES * cachedNumbers(size.model, size)),
+        part("activations", BYTES * passingActivations(size.model, prompts)),
+        part("tiles of attention", PASSING_TILES * BYTES * tileScores(size.model, prompts)),
+        part("logits", DRAWN_LOGITS * logitBytes({ ...size, time: 1 })),
+      ];
+    }),
+    ...scored.map((size) => {
+      const numParts = lanesAt(size), batch = { ...size, tiledFrom };
+      return [
+        part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
+        part("activations", numParts * BYTES * passingActivations(size.model, batch)),
+        part("tiles of attention", numParts * PASSING_TILES * BYTES * tileScores(size.model, batch)),
+        part("logits", numParts * SCORED_LOGITS * logitBytes(size)),
+      ];
+    }),
     ...trained.map((size) => {
       // One after the other, the gradients of parts are added to the sums as they come; a whole batch is cut for the lanes. What an
       // adapter makes of the network is made in the program as well.
-      const numLanes = lanesAt(size), numParts = size.isCut ? numLanes : 1;
+      const numLanes = lanesAt(size), numParts = size.isCut ? numLanes : 1, batch = { ...size, tiledFrom };
       const gradients = size.isCut && numLanes === 1 ? 0 : numLanes;
       return [
         part("gradients", (gradients + Number(size.isAdapter)) * vectorBytes(size.model)),
-        part("activations", numParts * BYTES * keptActivations(size.model, size)),
+        part("activations", numParts * BYTES * keptActivations(size.model, batch)),
+        part("tiles of attention", numParts * TRAINED_TILES * BYTES * tileScores(size.model, batch)),
         part("logits", numParts * TRAINED_LOGITS * logitBytes(size)),
       ];
     }),

@@ -10,8 +10,11 @@ import { type HeadTensors, plainAttention } from "./transformer_layer.ts";
  * does it all in one pass, as on wasm, is faster than tiles for longer; its memory decides.
  */
 export const TILED_FROM = 256, TILED_FROM_FUSED = 1024;
-/** Smaller blocks hide less for nothing, but a compiler works on each of them. */
-const BLOCK = 128, LONG_BLOCK = 256;
+/**
+ * Tokens of a block of tiles. Smaller blocks compute less that is hidden and take less memory, but a compiler works on each of them: twice
+ * as large ones for long sequences, unless the scores of one block would be more numbers than this.
+ */
+const BLOCK = 128, LONG_FROM = 512, MOST_LONG_SCORES = 2 ** 24;
 
 /**
  * softmax(q kᵀ / √head) v where each token sees itself and what is before it, in its own text. Padding must be on the right: nothing
@@ -22,9 +25,15 @@ const BLOCK = 128, LONG_BLOCK = 256;
  * @returns [batch, heads, time, head]
  */
 export function causalAttention(heads: HeadTensors, mask?: tf.Tensor): tf.Tensor {
-  const time = heads.queries.shape[2] ?? 0;
-  if (isTiled(time)) return tiledAttention(heads, time < 2 * LONG_BLOCK ? BLOCK : LONG_BLOCK, mask);
+  const [batch, numHeads, time] = heads.queries.shape;
+  if (isTiled(time)) return tiledAttention(heads, tileBlock({ rows: batch * numHeads, time }), mask);
   return plainAttention(heads, mask ?? hiding(1, [0, time], [0, time]));
+}
+
+/** Tokens of one block of tiles over `rows` heads, each of its own row. */
+export function tileBlock({ rows, time }: { rows: number; time: number }): number {
+  const long = 2 * BLOCK;
+  return time < LONG_FROM || rows * long * time > MOST_LONG_SCORES ? BLOCK : long;
 }
 
 function isTiled(time: number): boolean {

@@ -1,7 +1,14 @@
 // What a transformer of a given shape costs: numbers kept for the gradient, multiplications a token. Plain arithmetic over the shapes
 // of the code's own operations (gpt_neox.ts, llama.ts); nothing here runs a model.
-import { TILED_FROM } from "./causal_attention.ts";
+import { tileBlock, TILED_FROM } from "./causal_attention.ts";
 import { type ModelShape, numParameters } from "./model_shape.ts";
+
+export interface BatchShape {
+  rows: number;
+  time: number;
+  /** Length from which attention is in tiles. @default TILED_FROM */
+  tiledFrom?: number;
+}
 
 /** Width of all queries' heads, and of all keys' (values have the same). */
 function headWidths({ numHeads, numKeyValueHeads, headSize }: ModelShape) {
@@ -13,13 +20,13 @@ function headWidths({ numHeads, numKeyValueHeads, headSize }: ModelShape) {
  * queries and keys, what attention read, three of the feed-forward's width for GELU. Llama: the same norms, projections, rotated
  * queries and keys, what attention read, and four of the feed-forward's width for the gate.
  */
-function keptPerLayer(model: ModelShape, time: number): number {
+function keptPerLayer(model: ModelShape, { time, tiledFrom = TILED_FROM }: BatchShape): number {
   const { hiddenSize, intermediateSize, numHeads } = model, { queries, keys } = headWidths(model);
   const isNeoX = model.architecture === "gpt_neox";
   const norms = (isNeoX ? 3 : 4) * hiddenSize;
   const attention = (queries + 2 * keys) + (queries + keys) + 2 * queries;
   // Shares of attention, or one logarithm a row where they are made again in tiles.
-  const shares = numHeads * (time < TILED_FROM ? time : 1);
+  const shares = numHeads * (time < tiledFrom ? time : 1);
   return norms + attention + shares + (isNeoX ? 3 : 4) * intermediateSize;
 }
 
@@ -29,19 +36,24 @@ function keptPerLayer(model: ModelShape, time: number): number {
  */
 export function keptActivations(
   model: ModelShape,
-  { rows, time, recompute = false }: { rows: number; time: number; recompute?: boolean },
+  { recompute = false, ...batch }: BatchShape & { recompute?: boolean },
 ): number {
-  const { numLayers, hiddenSize } = model, layer = keptPerLayer(model, time);
+  const { numLayers, hiddenSize } = model, layer = keptPerLayer(model, batch), { rows, time } = batch;
   const layers = recompute ? numLayers * hiddenSize + layer : numLayers * layer;
   return rows * time * (layers + 2 * hiddenSize);
 }
 
 /** Numbers that one layer works on at a time where nothing is kept. */
-export function passingActivations(
-  model: ModelShape,
-  { rows, time }: { rows: number; time: number },
+export function passingActivations(model: ModelShape, batch: BatchShape): number {
+  return batch.rows * batch.time * (keptPerLayer(model, batch) + 2 * model.hiddenSize);
+}
+
+/** Numbers of the scores of one tile of attention; none where it keeps the matrix, which is counted with the activations. */
+export function tileScores(
+  { numHeads }: ModelShape,
+  { rows, time, tiledFrom = TILED_FROM }: BatchShape,
 ): number {
-  return rows * time * (keptPerLayer(model, time) + 2 * model.hiddenSize);
+  return time < tiledFrom ? 0 : rows * numHeads * time * tileBlock({ rows: rows * numHeads, time });
 }
 
 /** Numbers of keys and values of `rows` texts of `time` tokens, all layers. */

@@ -38,7 +38,7 @@ export function tiledAttention(
   const run = tf.customGrad((...inputs) => {
     // customGrad's types mix tensors and the save function; the order is ours: queries, keys, values, save.
     const [q, k, v, save] = inputs as [tf.Tensor, tf.Tensor, tf.Tensor, tf.GradSaveFunc];
-    const blocks = spans.map((span) => forwardBlock({ q, k, v, seenUntil }, span));
+    const blocks = inTurn(spans, (span, zero) => forwardBlock({ q, k, v, seenUntil }, span, zero));
     const output = tf.concat(blocks.map((made) => made.output), 2);
     const logSums = tf.concat(blocks.map((made) => made.logSums), 2);
     save([q, k, v, output, logSums, ...(seenUntil === undefined ? [] : [seenUntil])]);
@@ -73,22 +73,46 @@ interface SeenOperands extends Operands {
   seenUntil: tf.Tensor | undefined;
 }
 
+/**
+ * A compiler is free to work on all blocks at once, and XLA does, so the scores of all would be there: the whole matrix. Each block is
+ * therefore given a 0 that is known when the one before it is made, to be added to what the block starts with.
+ */
+function inTurn<Block extends object>(
+  spans: readonly Span[],
+  make: (span: Span, zero: tf.Tensor) => Block,
+): Block[] {
+  const blocks: Block[] = [];
+  for (const span of spans) blocks.push(make(span, zeroAfter(Object.values(blocks.at(-1) ?? {}))));
+  return blocks;
+}
+
+/** 0 whatever these hold, NaN as well, but not before they are there. */
+function zeroAfter(made: readonly tf.Tensor[]): tf.Tensor {
+  return tf.tidy(() => {
+    const firsts = made.map((x) => tf.reshape(tf.slice(x, x.shape.map(() => 0), x.shape.map(() => 1)), []));
+    const zeros = firsts.map((first) => tf.minimum(tf.cast(tf.greater(first, 0), "float32"), 0));
+    return zeros.reduce((sum: tf.Tensor, zero) => tf.add(sum, zero), tf.scalar(0));
+  });
+}
+
 /** What one block of queries reads, [rows, groups, block, head], and the logarithms of its scores' sums, [rows, groups, block, 1]. */
 function forwardBlock(
   { q, k, v, seenUntil }: SeenOperands,
   span: Span,
+  zero: tf.Tensor,
 ): { output: tf.Tensor; logSums: tf.Tensor } {
   const [rows, groups, , head] = q.shape, seen: Span = [0, span[1]];
   return tf.tidy(() => {
-    const products = tf.matMul(piece(q, span), piece(k, seen), false, true);
-    const scaled = tf.mul(products, 1 / Math.sqrt(head ?? 1));
+    const queries = tf.mul(piece(q, span), 1 / Math.sqrt(head ?? 1));
+    const keys = tf.add(piece(k, seen), zero), values = tf.add(piece(v, seen), zero);
+    const products = tf.matMul(queries, keys, false, true);
     const scores = seenUntil === undefined
-      ? tf.add(scaled, hiding(groups, span, seen))
-      : addToRows(scaled, hidingBeyond(seenUntil, groups, { queries: span, keys: seen }));
+      ? tf.add(products, hiding(groups, span, seen))
+      : addToRows(products, hidingBeyond(seenUntil, groups, { queries: span, keys: seen }));
     const most = tf.max(scores, -1, true), powers = tf.exp(tf.sub(scores, most));
     const sums = tf.sum(powers, -1, true), block = span[1] - span[0];
     return {
-      output: tf.reshape(tf.div(tf.matMul(powers, piece(v, seen)), sums), [rows, groups, block, head ?? 1]),
+      output: tf.reshape(tf.div(tf.matMul(powers, values), sums), [rows, groups, block, head ?? 1]),
       logSums: tf.reshape(tf.add(most, tf.log(sums)), [rows, groups, block, 1]),
     };
   });
@@ -100,7 +124,7 @@ function gradients(
   spans: readonly Span[],
 ): tf.Tensor[] {
   const [rows, , time, head] = saved.k.shape;
-  const blocks = spans.map((span) => backwardBlock(saved, span));
+  const blocks = inTurn(spans, (span, zero) => backwardBlock(saved, span, zero));
   const queries = spans.map(([start, end]) => {
     const parts = blocks.flatMap(({ q }, i) =>
       spans[i][0] > start ? [] : [between(q, [start - spans[i][0], end - spans[i][0]])]
@@ -115,25 +139,27 @@ function gradients(
 function backwardBlock(
   { q, k, v, seenUntil, logSums, upstream, along }: Parameters<typeof gradients>[0],
   span: Span,
+  zero: tf.Tensor,
 ): Operands {
   const [rows, groups, time, head] = q.shape, scale = 1 / Math.sqrt(head ?? 1);
   const later: Span = [span[0], time ?? 0], length = later[1] - later[0];
   return tf.tidy(() => {
-    const queries = piece(q, later), given = piece(upstream, later), keys = piece(k, span);
+    const queries = tf.add(piece(q, later), zero), given = tf.add(piece(upstream, later), zero);
+    const keys = tf.mul(piece(k, span), scale), values = piece(v, span);
     const line = (x: tf.Tensor) => tf.reshape(between(x, later), [rows, 1, groups * length]);
-    const scaled = tf.mul(tf.matMul(keys, queries, false, true), scale);
+    const products = tf.matMul(keys, queries, false, true);
     const scores = seenUntil === undefined
-      ? tf.add(scaled, tf.transpose(hiding(groups, later, span)))
+      ? tf.add(products, tf.transpose(hiding(groups, later, span)))
       : addToRows(
-        scaled,
+        products,
         tf.transpose(hidingBeyond(seenUntil, groups, { queries: later, keys: span }), [0, 1, 3, 2]),
       );
     const shares = tf.exp(tf.sub(scores, line(logSums)));
-    const inner = tf.sub(tf.matMul(piece(v, span), given, false, true), line(along));
-    const slopes = tf.mul(tf.mul(shares, inner), scale);
+    const inner = tf.sub(tf.matMul(values, given, false, true), line(along));
+    const slopes = tf.mul(shares, inner);
     return {
       q: tf.reshape(tf.matMul(slopes, keys, true), [rows, groups, length, head ?? 1]),
-      k: tf.matMul(slopes, queries),
+      k: tf.mul(tf.matMul(slopes, queries), scale),
       v: tf.matMul(shares, given),
     };
   });

@@ -7,8 +7,10 @@ import {
   keptActivations,
   multipliedParameters,
   passingActivations,
+  tileScores,
   trainingOperations,
 } from "../../../src/model/model_cost.ts";
+import { TILED_FROM_FUSED } from "../../../src/model/causal_attention.ts";
 import { type ModelShape, numParameters } from "../../../src/model/model_shape.ts";
 import { TINY_SHAPE } from "../../support/tiny_model.ts";
 
@@ -41,6 +43,8 @@ describe("keptActivations()", () => {
     const perToken = (time: number) => keptActivations(neoX, { rows: 1, time }) / time;
     assert.ok(perToken(200) > perToken(100));
     assert.equal(perToken(1024), perToken(512));
+    const wasm = keptActivations(neoX, { rows: 1, time: 512, tiledFrom: TILED_FROM_FUSED });
+    assert.equal(wasm, 512 * (perToken(512) + 2 * 2 * (512 - 1)));
   });
 });
 
@@ -48,6 +52,20 @@ describe("passingActivations()", () => {
   it("is one layer's", () => {
     const one = { ...neoX, numLayers: 1 };
     assert.equal(passingActivations(neoX, { rows: 2, time: 8 }), keptActivations(one, { rows: 2, time: 8 }));
+  });
+});
+
+describe("tileScores()", () => {
+  it("is one block of queries by all keys, for each head: by hand", () => {
+    assert.equal(tileScores(neoX, { rows: 3, time: 255 }), 0);
+    assert.equal(tileScores(neoX, { rows: 3, time: 256 }), 3 * 2 * 256 * 128);
+    assert.equal(tileScores(neoX, { rows: 3, time: 1024 }), 3 * 2 * 1024 * 256);
+  });
+
+  it("keeps to the smaller block where the larger one's scores would be many", () => {
+    const many = 2 ** 24 / (2 * 1024 * 256);
+    assert.equal(tileScores(neoX, { rows: many, time: 1024 }), many * 2 * 1024 * 256);
+    assert.equal(tileScores(neoX, { rows: many + 1, time: 1024 }), (many + 1) * 2 * 1024 * 128);
   });
 });
 
