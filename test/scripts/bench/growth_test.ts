@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { describe, it } from "@std/testing/bdd";
-import type { FromSide } from "../../../scripts/bench/bench_protocol.ts";
+import type { FromSide, SideTier } from "../../../scripts/bench/bench_protocol.ts";
 import { measureGrowth } from "../../../scripts/bench/growth.ts";
 import { growthFlops, growthSize, type GrowthWork } from "../../../scripts/bench/growth_points.ts";
 import type { Side } from "../../../scripts/bench/side_process.ts";
@@ -14,7 +14,7 @@ const WORK_OF_KIND: Record<string, GrowthWork> = {
 };
 
 /** Sides whose calls take as long as `power` of their arithmetic says. */
-async function growthBy(power: number) {
+async function growthBy(power: number, tier: SideTier = { name: "wasm", threads: 1 }) {
   const prepared: string[] = [], lines: string[] = [];
   const start = (): Side => {
     let seconds = 1;
@@ -38,7 +38,7 @@ async function growthBy(power: number) {
   const out = await Deno.makeTempDir({ prefix: "growth-" });
   try {
     const report = await measureGrowth({
-      tier: { name: "wasm", threads: 1 },
+      tier,
       threads: 1,
       folder: out,
       out,
@@ -64,6 +64,12 @@ describe("measureGrowth()", () => {
     assert.match(text, /No step is worse than its arithmetic/);
     assert.match(plot, /^<svg /);
     assert.deepEqual(stored.points, report.points);
+  });
+
+  it("compiles in a process before the one that is measured", async () => {
+    const { report, prepared } = await growthBy(1, { name: "native", threads: 1, libraryDirectory: "/lib" });
+    assert.equal(prepared.length, 2 * 13);
+    assert.equal(report.points.length, 12);
   });
 
   it("names every step that is", async () => {
