@@ -56,19 +56,20 @@ export function growthSpec(
 
 /**
  * Multiplications and additions of a call. A token costs 2 for each weight of the blocks, 4 · hidden · keys for attention in
- * each layer, and 2 · hidden · vocabulary where it gets logits; backward costs twice forward.
+ * each layer, and 2 · hidden · vocabulary where it gets logits; backward costs twice forward. A reward is read at a text's end, so in the
+ * last layer the other tokens get queries, keys and values alone.
  */
 export function growthFlops(
   work: GrowthWork,
   { length, batch, hidden, vocabulary, layers }: GrowthSize,
 ): number {
   const logits = 2 * hidden * vocabulary;
-  const blocks = (keys: number) => layers * (24 * hidden ** 2 + 4 * hidden * keys);
+  const blocks = (keys: number, count = layers) => count * (24 * hidden ** 2 + 4 * hidden * keys);
   switch (work) {
     case "training":
       return 3 * batch * length * (blocks(length) + logits);
     case "scoring":
-      return batch * length * blocks(length);
+      return batch * length * (blocks(length, layers - 1) + 6 * hidden ** 2);
     case "generation": {
       const prompt = length - NEW_TOKENS;
       return batch * (prompt * blocks(prompt) + NEW_TOKENS * (blocks(length) + logits));

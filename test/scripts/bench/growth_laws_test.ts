@@ -45,16 +45,24 @@ describe("the arithmetic", () => {
     assert.ok(slope(bytes, 64) <= 1 && slope(bytes, 65_536) <= 1);
   });
 
-  it("is linear in batch and depth, and between linear and quadratic in width", () => {
+  it("is linear in batch, the same for each further layer, and between linear and quadratic in width", () => {
     for (const work of ["training", "generation", "scoring"] as const) {
-      const exponent = (axis: "batch" | "layers" | "hidden") => {
+      const exponent = (axis: "batch" | "hidden") => {
         const { sizes } = GROWTH_AXES[axis];
         return powerLawExponent(sizes, sizes.map((size) => growthFlops(work, growthSize(axis, size))));
       };
       assert.ok(Math.abs(exponent("batch") - 1) < 1e-9);
-      assert.ok(exponent("layers") <= 1 + 1e-9);
+      const [one, two, three] = [1, 2, 3].map((layers) => growthFlops(work, growthSize("layers", layers)));
+      assert.ok(two > one);
+      assert.equal(three - two, two - one);
       assert.ok(exponent("hidden") > 1 && exponent("hidden") < 2);
     }
+  });
+
+  it("of scoring has no more than queries, keys and values in the last layer: by hand", () => {
+    const size = { length: 3, batch: 2, hidden: 8, vocabulary: 5, layers: 1 };
+    assert.equal(growthFlops("scoring", size), 2 * 3 * 6 * 8 ** 2);
+    assert.equal(growthFlops("scoring", { ...size, layers: 2 }), 2 * 3 * (30 * 8 ** 2 + 4 * 8 * 3));
   });
 });
 
