@@ -69,7 +69,7 @@ export async function measureGrowth(options: GrowthOptions): Promise<GrowthRepor
     }
   }
   terminal.progress("");
-  const laws = growthLaws(points), worse = worseThanArithmetic(points, laws);
+  const laws = growthLaws(points), worse = worseThanArithmetic(laws);
   for (const line of [...growthTable(points, laws), "", ...verdict(worse)]) terminal.line(line);
   if (out !== undefined) {
     await Deno.mkdir(out, { recursive: true });
@@ -96,10 +96,10 @@ async function measurePoint(
   spec: WorkSpec,
   options: GrowthOptions,
 ): Promise<{ seconds: number; megabytes?: number }> {
-  // Compiling takes memory of its own: a process before finds or leaves the program in the user's cache.
-  if (options.tier.name === "native") await withSide(spec, options, fastestOf(1));
+  // Compiling takes memory of its own: a process before, which runs it once to prepare, leaves the program in the user's cache.
+  if (options.tier.name === "native") await withSide(spec, options, () => Promise.resolve());
   return await withSide(spec, options, async (side, variant) => {
-    const seconds = await fastestOf(CALLS)(side, variant), megabytes = peakMegabytes(side.pid);
+    const seconds = await fastestCall(side, variant), megabytes = peakMegabytes(side.pid);
     return { seconds, ...(megabytes !== undefined && { megabytes }) };
   });
 }
@@ -119,19 +119,16 @@ async function withSide<Found>(
   }
 }
 
-/** Seconds of the fastest of so many undisturbed calls. */
-function fastestOf(numCalls: number) {
-  return async (side: Side, variant: string): Promise<number> => {
-    let seconds = Infinity, numQuiet = 0;
-    for (let call = 0; call < TRIES && numQuiet < numCalls; call++) {
-      const before = processTime(side.pid);
-      const ran = await side.ask({ type: "run", variant, repeats: 1 });
-      if (ran.type !== "ran") throw new Error(`A side answered "${ran.type}" when asked to run`);
-      seconds = Math.min(seconds, ran.seconds);
-      if ((shareGot(before, processTime(side.pid)) ?? 1) >= LEAST_SHARE) numQuiet++;
-    }
-    return seconds;
-  };
+async function fastestCall(side: Side, variant: string): Promise<number> {
+  let seconds = Infinity, numQuiet = 0;
+  for (let call = 0; call < TRIES && numQuiet < CALLS; call++) {
+    const before = processTime(side.pid);
+    const ran = await side.ask({ type: "run", variant, repeats: 1 });
+    if (ran.type !== "ran") throw new Error(`A side answered "${ran.type}" when asked to run`);
+    seconds = Math.min(seconds, ran.seconds);
+    if ((shareGot(before, processTime(side.pid)) ?? 1) >= LEAST_SHARE) numQuiet++;
+  }
+  return seconds;
 }
 
 function verdict(worse: readonly string[]): string[] {

@@ -73,27 +73,17 @@ function axesOf(points: readonly GrowthPoint[]): GrowthAxis[] {
   return [...new Set(points.map(({ axis }) => axis))];
 }
 
-/** Below this the memory that compiling a program takes, about as much for small sizes as for large ones, hides a law. */
-const LEAST_MEGABYTES = 500;
-
-/** One sentence for each law that is worse than its arithmetic; the law of little memory is not judged. */
-export function worseThanArithmetic(points: readonly GrowthPoint[], laws: readonly GrowthLaw[]): string[] {
-  const most = (law: GrowthLaw) =>
-    Math.max(
-      0,
-      ...points.filter(({ work, axis }) => work === law.work && axis === law.axis)
-        .map(({ megabytes = 0 }) => megabytes),
-    );
-  return laws.flatMap((law) => {
-    const { work, axis, time } = law, memory = most(law) < LEAST_MEGABYTES ? undefined : law.memory;
-    return [["time", time] as const, ["memory", memory] as const].flatMap(([what, exponent]) =>
+/** One sentence for each law that is worse than its arithmetic. */
+export function worseThanArithmetic(laws: readonly GrowthLaw[]): string[] {
+  return laws.flatMap(({ work, axis, time, memory }) =>
+    [["time", time] as const, ["memory", memory] as const].flatMap(([what, exponent]) =>
       exponent === undefined || exponent.measured <= exponent.arithmetic + EXPONENT_TOLERANCE ? [] : [
         `${work}: ${what} grows with ${GROWTH_AXES[axis].about} as its power ${
           exponent.measured.toFixed(2)
         }, its arithmetic as ${exponent.arithmetic.toFixed(2)}`,
       ]
-    );
-  });
+    )
+  );
 }
 
 /** Points and laws as lines: a row for each work and axis. */

@@ -69,7 +69,8 @@ export function growthFlops(
     case "training":
       return 3 * batch * length * (blocks(length) + logits);
     case "scoring":
-      return batch * length * (blocks(length, layers - 1) + 6 * hidden ** 2);
+      return batch *
+        (length * (blocks(length, layers - 1) + 6 * hidden ** 2) + blocks(length, 1) - 6 * hidden ** 2);
     case "generation": {
       const prompt = length - NEW_TOKENS;
       return batch * (prompt * blocks(prompt) + NEW_TOKENS * (blocks(length) + logits));

@@ -33,7 +33,7 @@ export function ourProgram(tier: SideTier): SideProgram {
 
 export function peerProgram(python: string, threads: number): SideProgram {
   const script = fileURLToPath(new URL("./peer.py", import.meta.url));
-  // The same settings of the allocator, which help it as much as ours.
+  // The same settings of glibc's allocator, which help it as much as ours.
   const allocator = Object.entries(tierEnvironment({ name: "native", threads }))
     .filter(([name]) => name.startsWith("MALLOC_"));
   return {

@@ -1,5 +1,5 @@
-// `deno task plan PRESET --measure`: the first steps of every kind, each in a process of its own as an actor runs it, on rows as long
-// as the data's longest; the peak of its memory beside the estimate.
+// `deno task plan PRESET --measure`: the first steps of every kind, each in a process of its own as an actor runs it, on made-up rows
+// (measured_command.ts); the peak of its memory beside the estimate.
 import type { RunConfig } from "../../events/mod.ts";
 import { lanesOf } from "../../src/compute/lanes.ts";
 import type { TierOptions } from "../../src/compute/tier.ts";

@@ -1,6 +1,7 @@
 // A command of each step of a configuration on made-up rows, with all it needs in a folder: what an actor is handed when its memory is
-// measured. Texts are words without meaning; parameters are random. Lengths are those of the estimate: demonstrations have the data's
-// longest and mean, prompts are as long as the longest, and generations as long as they may be.
+// measured. Texts are words without meaning; parameters are random. Lengths are those of the estimate: completions have the data's longest
+// and mean, and generations are as long as they may be. Prompts all are as long as the longest, also before demonstrations, which the
+// estimate takes to have their mean.
 import { Command, type RunConfig } from "../../events/mod.ts";
 import { encodeJsonLines } from "../../src/base/json_lines.ts";
 import type { ArtifactStore } from "../../src/base/ports.ts";

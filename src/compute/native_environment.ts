@@ -41,8 +41,8 @@ export function nativeEnvironment(
     // Tensors and what programs work in come from libtensorflow's own allocator, which gives the same places to the same sizes again.
     // With glibc's the heap grew from run to run, by aligned blocks that do not fit where they were freed: twice the memory, and at
     // times half the speed. What cannot be had is the system's to say, not a limit's (64 GB by default).
-    TF_CPU_ALLOCATOR_USE_BFC: "true",
-    TF_CPU_BFC_MEM_LIMIT_IN_MB: String(2 ** 24),
+    TF_CPU_ALLOCATOR_USE_BFC: inherited.TF_CPU_ALLOCATOR_USE_BFC ?? "true",
+    TF_CPU_BFC_MEM_LIMIT_IN_MB: inherited.TF_CPU_BFC_MEM_LIMIT_IN_MB ?? String(2 ** 24),
     // No log: libtensorflow tells about processor features, devices and loaded programs on stderr. Errors come to us as such.
     TF_CPP_MIN_LOG_LEVEL: "3",
     // A GPU's memory is taken as needed, so that several actors can share it.

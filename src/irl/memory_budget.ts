@@ -33,18 +33,24 @@ export interface TierMemory {
   programBytes: number;
   /** Times that activations and logits are there: operation by operation, one's results and the next one's stand side by side. */
   arrayFactor: number;
-  /** Length from which attention is in tiles. @default TILED_FROM */
-  tiledFrom?: number;
+  /** Length from which attention of texts, and of prompts that are continued, is in tiles. @default TILED_FROM, for both */
+  tiledFrom?: { texts?: number; prompts: number };
   /** Parts that are worked on at a time where they are small. @default 1 */
   lanes?: number;
 }
 
-const EAGER = { compilerBytes: 0, layerBytes: 0, programBytes: 0, arrayFactor: 2 };
+const EAGER = {
+  compilerBytes: 0,
+  layerBytes: 0,
+  programBytes: 0,
+  arrayFactor: 2,
+  tiledFrom: { prompts: Infinity },
+};
 
 /** Measured on Linux x86_64, tensorflow 2.21.0 and tfjs 4.22.0, Deno 2.9.6, two cores: resident memory. */
 export const TIER_MEMORY: Record<"native" | "wasm" | "webgpu" | "cpu", TierMemory> = {
   native: { openBytes: 485e6, compilerBytes: 150e6, layerBytes: 27e6, programBytes: 15e6, arrayFactor: 1 },
-  wasm: { ...EAGER, openBytes: 185e6, tiledFrom: TILED_FROM_FUSED },
+  wasm: { ...EAGER, openBytes: 185e6, tiledFrom: { texts: TILED_FROM_FUSED, prompts: Infinity } },
   cpu: { ...EAGER, openBytes: 350e6 },
   // Not measured.
   webgpu: { ...EAGER, openBytes: 300e6 },
@@ -58,7 +64,7 @@ const BYTES = 4;
 const TRAINED_LOGITS = 1.1, SCORED_LOGITS = 1.95;
 /** Arrays of [rows, vocabulary] where a token is drawn: logits, probabilities, sums of them and what is between. */
 const DRAWN_LOGITS = 5;
-/** Arrays of a tile's scores at a time: products, shares and what is made of them, in training the gradients' as well. */
+/** Arrays of a tile's scores at a time, as XLA lays them out: products and shares, in training their gradients as well. */
 const PASSING_TILES = 2, TRAINED_TILES = 4;
 /** Vectors on the device of what is trained: parameters and two moments. */
 const STATE_VECTORS = 3;
@@ -127,7 +133,7 @@ function workingParts(sizes: StepSizes, tier: TierMemory): MemoryPart[] {
     (most, parts) => total(parts) > total(most) ? parts : most,
     [],
   );
-  const isArray = (what: string) => what === "activations" || what === "logits";
+  const isArray = (what: string) => ["activations", "tiles of attention", "logits"].includes(what);
   return [
     part("summed gradients", sums),
     ...largest.map(({ what, bytes }) => part(what, isArray(what) ? tier.arrayFactor * bytes : bytes)),
@@ -142,7 +148,11 @@ function programParts(
   const lanesAt = (size: BatchSize) => lanesFor({ lanes }, size.model, size);
   return [
     ...generated.map((size) => {
-      const prompts = { rows: size.rows / size.samples, time: size.promptTime, tiledFrom };
+      const prompts = {
+        rows: size.rows / size.samples,
+        time: size.promptTime,
+        tiledFrom: tiledFrom?.prompts,
+      };
       return [
         part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
         part("keys and values", BYTES * cachedNumbers(size.model, size)),
@@ -152,7 +162,7 @@ function programParts(
       ];
     }),
     ...scored.map((size) => {
-      const numParts = lanesAt(size), batch = { ...size, tiledFrom };
+      const numParts = lanesAt(size), batch = { ...size, tiledFrom: tiledFrom?.texts };
       return [
         part("parameters in pieces", PROGRAM_VECTORS * vectorBytes(size.model)),
         part("activations", numParts * BYTES * passingActivations(size.model, batch)),
@@ -163,7 +173,9 @@ function programParts(
     ...trained.map((size) => {
       // One after the other, the gradients of parts are added to the sums as they come; a whole batch is cut for the lanes. What an
       // adapter makes of the network is made in the program as well.
-      const numLanes = lanesAt(size), numParts = size.isCut ? numLanes : 1, batch = { ...size, tiledFrom };
+      const numLanes = lanesAt(size),
+        numParts = size.isCut ? numLanes : 1,
+        batch = { ...size, tiledFrom: tiledFrom?.texts };
       const gradients = size.isCut && numLanes === 1 ? 0 : numLanes;
       return [
         part("gradients", (gradients + Number(size.isAdapter)) * vectorBytes(size.model)),

@@ -53,7 +53,7 @@ export function tileScores(
   { numHeads }: ModelShape,
   { rows, time, tiledFrom = TILED_FROM }: BatchShape,
 ): number {
-  return time < tiledFrom ? 0 : rows * numHeads * time * tileBlock({ rows: rows * numHeads, time });
+  return time < tiledFrom ? 0 : rows * numHeads * time * tileBlock({ numHeads: rows * numHeads, time });
 }
 
 /** Numbers of keys and values of `rows` texts of `time` tokens, all layers. */

@@ -75,14 +75,18 @@ interface SeenOperands extends Operands {
 
 /**
  * A compiler is free to work on all blocks at once, and XLA does, so the scores of all would be there: the whole matrix. Each block is
- * therefore given a 0 that is known when the one before it is made, to be added to what the block starts with.
+ * therefore given a 0 that is known when the one before it is made, to be added to what the block starts with: also to what it only cuts out,
+ * for all cuts together are as large.
  */
-function inTurn<Block extends object>(
+function inTurn<Block extends { [Name in keyof Block]: tf.Tensor }>(
   spans: readonly Span[],
-  make: (span: Span, zero: tf.Tensor) => Block,
+  make: (span: Span, zero: tf.Tensor, before: Block | undefined) => Block,
 ): Block[] {
   const blocks: Block[] = [];
-  for (const span of spans) blocks.push(make(span, zeroAfter(Object.values(blocks.at(-1) ?? {}))));
+  for (const span of spans) {
+    const before = blocks.at(-1), made: tf.Tensor[] = before === undefined ? [] : Object.values(before);
+    blocks.push(make(span, zeroAfter(made), before));
+  }
   return blocks;
 }
 
@@ -124,23 +128,31 @@ function gradients(
   spans: readonly Span[],
 ): tf.Tensor[] {
   const [rows, , time, head] = saved.k.shape;
-  const blocks = inTurn(spans, (span, zero) => backwardBlock(saved, span, zero));
-  const queries = spans.map(([start, end]) => {
-    const parts = blocks.flatMap(({ q }, i) =>
-      spans[i][0] > start ? [] : [between(q, [start - spans[i][0], end - spans[i][0]])]
-    );
-    return parts.reduce((sum, part) => tf.add(sum, part));
+  const blocks = inTurn<BackwardBlock>(spans, (span, zero, before) => {
+    const block = backwardBlock(saved, span, { zero, before: before?.later });
+    before?.later.dispose();
+    return block;
   });
   const whole = (parts: tf.Tensor[]) => tf.reshape(tf.concat(parts, 1), [rows, 1, time, head]);
-  return [tf.concat(queries, 2), whole(blocks.map(({ k }) => k)), whole(blocks.map(({ v }) => v))];
+  return [
+    tf.concat(blocks.map(({ q }) => q), 2),
+    whole(blocks.map(({ k }) => k)),
+    whole(blocks.map(({ v }) => v)),
+  ];
 }
 
-/** Of one block of keys: gradients of the block, [rows, block, head], and its share in those of the queries from there on. */
+/**
+ * Of one block: gradients of its keys and values, [rows, block, head], and of its queries, [rows, groups, block, head], to which no later
+ * keys add. `later`: the sum until now of those of the queries from its start on.
+ */
+type BackwardBlock = Operands & { later: tf.Tensor };
+
+/** `before`: what the block before it had as `later`. */
 function backwardBlock(
   { q, k, v, seenUntil, logSums, upstream, along }: Parameters<typeof gradients>[0],
   span: Span,
-  zero: tf.Tensor,
-): Operands {
+  { zero, before }: { zero: tf.Tensor; before?: tf.Tensor },
+): BackwardBlock {
   const [rows, groups, time, head] = q.shape, scale = 1 / Math.sqrt(head ?? 1);
   const later: Span = [span[0], time ?? 0], length = later[1] - later[0];
   return tf.tidy(() => {
@@ -157,8 +169,12 @@ function backwardBlock(
     const shares = tf.exp(tf.sub(scores, line(logSums)));
     const inner = tf.sub(tf.matMul(values, given, false, true), line(along));
     const slopes = tf.mul(shares, inner);
+    const own = tf.reshape(tf.matMul(slopes, keys, true), [rows, groups, length, head ?? 1]);
+    const width = before?.shape[2] ?? length;
+    const sums = before === undefined ? own : tf.add(own, between(before, [width - length, width]));
     return {
-      q: tf.reshape(tf.matMul(slopes, keys, true), [rows, groups, length, head ?? 1]),
+      q: between(sums, [0, span[1] - span[0]]),
+      later: sums,
       k: tf.mul(tf.matMul(slopes, queries), scale),
       v: tf.matMul(shares, given),
     };

@@ -21,6 +21,10 @@ describe("nativeEnvironment()", () => {
     const { TF_CPU_ALLOCATOR_USE_BFC, TF_CPU_BFC_MEM_LIMIT_IN_MB } = nativeEnvironment();
     assert.equal(TF_CPU_ALLOCATOR_USE_BFC, "true");
     assert.ok(Number(TF_CPU_BFC_MEM_LIMIT_IN_MB) >= 2 ** 24);
+    const inherited = { TF_CPU_ALLOCATOR_USE_BFC: "false", TF_CPU_BFC_MEM_LIMIT_IN_MB: "4096" };
+    const own = nativeEnvironment({ inherited });
+    assert.equal(own.TF_CPU_ALLOCATOR_USE_BFC, "false");
+    assert.equal(own.TF_CPU_BFC_MEM_LIMIT_IN_MB, "4096");
   });
 
   it("names no library path where CUDA's libraries are not beside libtensorflow", () => {

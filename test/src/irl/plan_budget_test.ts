@@ -132,6 +132,23 @@ describe("stepMemory()", () => {
     assert.equal(bytesOfPart(twice, "activations"), bytesOfPart(sizes, "activations"));
   });
 
+  it("counts tiles of attention from each tier's length on, and prompts of an eager tier as whole matrices", () => {
+    const long: PlanData = { ...DATA, prompt: { longest: 600, mean: 600 } };
+    const partsOf = (step: PlannedStep, tier: keyof typeof TIER_MEMORY) => {
+      const isTraced = tier === "native",
+        all = stepSizes(configOf({ model: { maxPositions: 1024 } }), long, { isTraced });
+      const parts = stepMemory(all.find((sizes) => sizes.step === step)!, TIER_MEMORY[tier]).parts;
+      return (what: string) => parts.find((part) => part.what === what)?.bytes ?? 0;
+    };
+    const tiles = "tiles of attention", native = partsOf("sft", "native"), cpu = partsOf("sft", "cpu");
+    assert.ok(native(tiles) > 0);
+    assert.equal(cpu(tiles), 2 * native(tiles));
+    assert.equal(partsOf("sft", "wasm")(tiles), 0);
+    assert.ok(partsOf("sft", "wasm")("activations") > 2 * native("activations"));
+    assert.ok(partsOf("generate", "native")(tiles) > 0);
+    for (const tier of ["wasm", "cpu", "webgpu"] as const) assert.equal(partsOf("generate", tier)(tiles), 0);
+  });
+
   it("falls to an adapter's for states and moments where adapters are trained", () => {
     const wide = {
       model: { hiddenSize: 1024, intermediateSize: 4096 },
