@@ -1,9 +1,9 @@
 // The actors as child processes: started with their environment, watched, started again with back-off, and never orphaned.
-import { fileURLToPath } from "node:url";
 import { type Role, ROLES } from "../events/mod.ts";
 import { type ActorCrew, BackOff, type CrewListener } from "./actor_crew.ts";
 import type { ActorDevices } from "./actor_devices.ts";
 import { ACTOR_VARIABLE, type ActorSettings, parseHello } from "./actor_settings.ts";
+import { configPath } from "./config_path.ts";
 import type { OnLine, RunBus } from "./run_bus.ts";
 import { tierEnvironment } from "./tier_environment.ts";
 
@@ -118,7 +118,6 @@ interface Place {
 }
 
 const actorScript = new URL("./actor.ts", import.meta.url);
-const configPath = fileURLToPath(new URL("../deno.json", import.meta.url));
 const WORDS_BYTES = 4000;
 
 function kill(child: Deno.ChildProcess): void {

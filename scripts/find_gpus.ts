@@ -1,8 +1,8 @@
 // The GPUs of this machine as a run could use them: NVIDIA's by their driver's tool, any by WebGPU.
 // Each is asked in a process of its own: a driver may write on the terminal, hang or fall over.
-import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { describeAdapter, type FoundAdapter, requestAdapter } from "../src/compute/webgpu_adapter.ts";
+import { configPath } from "./config_path.ts";
 
 export interface NvidiaGpu {
   /** As `--device` numbers them. */
@@ -59,7 +59,6 @@ async function outputOf(program: string, args: string[]): Promise<string | undef
 }
 
 const TIMEOUT_MS = 20_000;
-const configPath = fileURLToPath(new URL("../deno.json", import.meta.url));
 
 if (import.meta.main) {
   const adapter = await requestAdapter();

@@ -1,9 +1,9 @@
 // Opens a tier once in a process of its own and tells what it is: before a run records it, and for `doctor`.
 // A process, because a native library that does not fit can end the one that loads it.
-import { fileURLToPath } from "node:url";
 import { ConfigError } from "../src/base/errors.ts";
 import { openTier, type Tier, type TierDescription, type TierOptions } from "../src/compute/tier.ts";
 import { parseHello } from "./actor_settings.ts";
+import { configPath } from "./config_path.ts";
 import { tierEnvironment } from "./tier_environment.ts";
 
 const OPTIONS_VARIABLE = "IRL_PROBE";
@@ -34,8 +34,6 @@ export async function probeTier(options: TierOptions, device?: number): Promise<
   const { tier, remark } = hello.started;
   return remark === undefined ? tier : { ...tier, remark };
 }
-
-const configPath = fileURLToPath(new URL("../deno.json", import.meta.url));
 
 if (import.meta.main) {
   const write = (hello: unknown) =>

@@ -64,13 +64,13 @@ export function growthFlops(
   { length, batch, hidden, vocabulary, layers }: GrowthSize,
 ): number {
   const logits = 2 * hidden * vocabulary;
-  const blocks = (keys: number, count = layers) => count * (24 * hidden ** 2 + 4 * hidden * keys);
+  const projections = 6 * hidden ** 2, block = (keys: number) => 24 * hidden ** 2 + 4 * hidden * keys;
+  const blocks = (keys: number) => layers * block(keys);
   switch (work) {
     case "training":
       return 3 * batch * length * (blocks(length) + logits);
     case "scoring":
-      return batch *
-        (length * (blocks(length, layers - 1) + 6 * hidden ** 2) + blocks(length, 1) - 6 * hidden ** 2);
+      return batch * (length * (layers - 1) * block(length) + (length - 1) * projections + block(length));
     case "generation": {
       const prompt = length - NEW_TOKENS;
       return batch * (prompt * blocks(prompt) + NEW_TOKENS * (blocks(length) + logits));

@@ -1,6 +1,7 @@
 // One side of the benchmark as a child process: a question a line, an answer a line. What it says on standard error is kept
 // for the message when it breaks.
 import { fileURLToPath } from "node:url";
+import { configPath } from "../config_path.ts";
 import { tierEnvironment } from "../tier_environment.ts";
 import { FromSide, type SideTier, type ToSide } from "./bench_protocol.ts";
 
@@ -22,11 +23,10 @@ export interface SideProgram {
 
 export function ourProgram(tier: SideTier): SideProgram {
   const script = new URL("./our_side.ts", import.meta.url).href;
-  const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
   return {
     name: "our side",
     command: Deno.execPath(),
-    args: ["run", "--allow-all", "--no-prompt", "--quiet", `--config=${config}`, script],
+    args: ["run", "--allow-all", "--no-prompt", "--quiet", `--config=${configPath}`, script],
     environment: tierEnvironment(tier),
   };
 }

@@ -1,8 +1,8 @@
 // One command in a process of its own, as an actor runs it: a Worker computes. A step that is cut into chunks runs its first chunk and
 // then its last, from the saved state. Tells the process's memory with the tier open, and at its peak.
-import { fileURLToPath } from "node:url";
 import { Command } from "../../events/mod.ts";
 import type { TierOptions } from "../../src/compute/tier.ts";
+import { configPath } from "../config_path.ts";
 import { exitNow, prepareExit } from "../exit_now.ts";
 import { peakMemory } from "../peak_memory.ts";
 import { tierEnvironment } from "../tier_environment.ts";
@@ -41,8 +41,6 @@ export async function measureStep(
   }
   return JSON.parse(lines[lines.length - 1]);
 }
-
-const configPath = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 async function measure(): Promise<MeasuredMemory> {
   const { command, folder, tier } = JSON.parse(Deno.env.get(INPUT_VARIABLE) ?? "null");

@@ -80,12 +80,12 @@ interface SeenOperands extends Operands {
  */
 function inTurn<Block extends { [Name in keyof Block]: tf.Tensor }>(
   spans: readonly Span[],
-  make: (span: Span, zero: tf.Tensor, before: Block | undefined) => Block,
+  make: (span: Span, zero: tf.Tensor) => Block,
 ): Block[] {
   const blocks: Block[] = [];
   for (const span of spans) {
     const before = blocks.at(-1), made: tf.Tensor[] = before === undefined ? [] : Object.values(before);
-    blocks.push(make(span, zeroAfter(made), before));
+    blocks.push(make(span, zeroAfter(made)));
   }
   return blocks;
 }
@@ -128,9 +128,11 @@ function gradients(
   spans: readonly Span[],
 ): tf.Tensor[] {
   const [rows, , time, head] = saved.k.shape;
-  const blocks = inTurn<BackwardBlock>(spans, (span, zero, before) => {
-    const block = backwardBlock(saved, span, { zero, before: before?.later });
-    before?.later.dispose();
+  let before: tf.Tensor | undefined;
+  const blocks = inTurn(spans, (span, zero) => {
+    const { later, ...block } = backwardBlock(saved, span, { zero, before });
+    before?.dispose();
+    before = later;
     return block;
   });
   const whole = (parts: tf.Tensor[]) => tf.reshape(tf.concat(parts, 1), [rows, 1, time, head]);
@@ -143,16 +145,13 @@ function gradients(
 
 /**
  * Of one block: gradients of its keys and values, [rows, block, head], and of its queries, [rows, groups, block, head], to which no later
- * keys add. `later`: the sum until now of those of the queries from its start on.
+ * keys add. `later`: the sum until now of those of the queries from its start on; `before`: what the block before it had as that.
  */
-type BackwardBlock = Operands & { later: tf.Tensor };
-
-/** `before`: what the block before it had as `later`. */
 function backwardBlock(
   { q, k, v, seenUntil, logSums, upstream, along }: Parameters<typeof gradients>[0],
   span: Span,
   { zero, before }: { zero: tf.Tensor; before?: tf.Tensor },
-): BackwardBlock {
+): Operands & { later: tf.Tensor } {
   const [rows, groups, time, head] = q.shape, scale = 1 / Math.sqrt(head ?? 1);
   const later: Span = [span[0], time ?? 0], length = later[1] - later[0];
   return tf.tidy(() => {

@@ -1,8 +1,8 @@
 // `deno task irl` with fake actors as real processes: started, watched, killed.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { ROLES } from "../../events/mod.ts";
+import { configPath } from "../../scripts/config_path.ts";
 import { FAKE_WORLD_VARIABLE, type FakeWorldSettings } from "../support/fake_world.ts";
 import { QUIET, SMALL } from "./irl_fixtures.ts";
 
@@ -15,7 +15,6 @@ export interface IrlProcessOptions {
 }
 
 const script = new URL("../support/fake_irl.ts", import.meta.url);
-const config = fileURLToPath(new URL("../../deno.json", import.meta.url));
 
 /** A coordinator with its four actors. */
 export class IrlProcess {
@@ -31,7 +30,7 @@ export class IrlProcess {
         "run",
         "-A",
         "--quiet",
-        `--config=${config}`,
+        `--config=${configPath}`,
         script.href,
         ...QUIET,
         `--runs-dir=${runs}`,

@@ -4,7 +4,7 @@ import { openTier } from "../../src/compute/tier.ts";
 import { causalAttention, sightMask } from "../../src/model/causal_attention.ts";
 
 /** One argument: a length, heads of queries and of keys, their features, and whether several texts share a row. */
-interface AttentionProgram {
+export interface AttentionProgram {
   time: number;
   heads: [queries: number, keys: number];
   head: number;
@@ -13,7 +13,7 @@ interface AttentionProgram {
 }
 
 const ROWS = 8;
-// Written by the test beside this file.
+// Written by attention_memory_slow_test.ts.
 const { time, heads, head, isShared, libraryDirectory } = JSON.parse(Deno.args[0]) as AttentionProgram;
 const [numQueryHeads, numKeyHeads] = heads;
 const shapes = [numQueryHeads, numKeyHeads, numKeyHeads].map((count) => [ROWS, count, time, head]);

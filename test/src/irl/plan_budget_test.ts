@@ -24,8 +24,8 @@ const DATA: PlanData = {
 const ARRAYS_ALONE = { openBytes: 0, compilerBytes: 0, layerBytes: 0, programBytes: 0, arrayFactor: 1 };
 
 const configOf = (input: RunConfigInput = {}) => RunConfig.parse(input);
-const sizesOf = (step: PlannedStep, input: RunConfigInput = {}, isTraced = true) => {
-  const found = stepSizes(configOf(input), DATA, { isTraced }).find((sizes) => sizes.step === step);
+const sizesOf = (step: PlannedStep, input: RunConfigInput = {}, isTraced = true, data = DATA) => {
+  const found = stepSizes(configOf(input), data, { isTraced }).find((sizes) => sizes.step === step);
   assert.ok(found !== undefined);
   return found;
 };
@@ -135,9 +135,8 @@ describe("stepMemory()", () => {
   it("counts tiles of attention from each tier's length on, and prompts of an eager tier as whole matrices", () => {
     const long: PlanData = { ...DATA, prompt: { longest: 600, mean: 600 } };
     const partsOf = (step: PlannedStep, tier: keyof typeof TIER_MEMORY) => {
-      const isTraced = tier === "native",
-        all = stepSizes(configOf({ model: { maxPositions: 1024 } }), long, { isTraced });
-      const parts = stepMemory(all.find((sizes) => sizes.step === step)!, TIER_MEMORY[tier]).parts;
+      const sizes = sizesOf(step, { model: { maxPositions: 1024 } }, tier === "native", long);
+      const { parts } = stepMemory(sizes, TIER_MEMORY[tier]);
       return (what: string) => parts.find((part) => part.what === what)?.bytes ?? 0;
     };
     const tiles = "tiles of attention", native = partsOf("sft", "native"), cpu = partsOf("sft", "cpu");

@@ -4,39 +4,30 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, it } from "@std/testing/bdd";
+import { configPath } from "../../../scripts/config_path.ts";
 import { nativeEnvironment } from "../../../src/compute/native_environment.ts";
+import type { AttentionProgram } from "../../support/attention_program.ts";
 import { nativeTestLibrary } from "../compute/native_test_library.ts";
 
 const library = nativeTestLibrary();
 const program = fileURLToPath(new URL("../../support/attention_program.ts", import.meta.url));
-const config = fileURLToPath(new URL("../../../deno.json", import.meta.url));
 
-interface Case {
-  about: string;
-  heads: [queries: number, keys: number];
-  head: number;
-  isShared: boolean;
-}
+type Case = Omit<AttentionProgram, "time" | "libraryDirectory">;
 
-const CASES: Case[] = [
-  { about: "one text a row", heads: [1, 1], head: 16, isShared: false },
-  { about: "wide heads", heads: [1, 1], head: 64, isShared: false },
-  { about: "heads that share keys, several texts a row", heads: [4, 1], head: 16, isShared: true },
-];
+const CASES: Record<string, Case> = {
+  "one text a row": { heads: [1, 1], head: 16, isShared: false },
+  "wide heads": { heads: [1, 1], head: 64, isShared: false },
+  "heads that share keys, several texts a row": { heads: [4, 1], head: 16, isShared: true },
+};
 
 /** Bytes of all buffers of the compiled program, as the compiler reports them. */
-async function programBytes(
-  time: number,
-  { heads, head, isShared }: Case,
-  libraryDirectory: string,
-): Promise<number> {
+async function programBytes(given: AttentionProgram): Promise<number> {
   const folder = await Deno.makeTempDir();
   try {
     const inherited = { ...Deno.env.toObject(), XLA_FLAGS: `--xla_dump_to=${folder} --xla_dump_hlo_as_text` };
-    const given = JSON.stringify({ time, heads, head, isShared, libraryDirectory });
     const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--allow-all", "--quiet", `--config=${config}`, program, given],
-      env: nativeEnvironment({ libraryDirectory, inherited }),
+      args: ["run", "--allow-all", "--quiet", `--config=${configPath}`, program, JSON.stringify(given)],
+      env: nativeEnvironment({ libraryDirectory: given.libraryDirectory, inherited }),
     }).output();
     assert.ok(success, new TextDecoder().decode(stderr));
     const reports = [...Deno.readDirSync(folder)].filter(({ name }) => name.includes("memory-usage-report"));
@@ -53,11 +44,11 @@ async function programBytes(
 describe("compiled attention", () => {
   const skip = "missing" in library ? library.missing : false;
 
-  for (const given of CASES) {
-    it(`takes about twice the memory for twice the tokens: ${given.about}`, { skip }, async () => {
-      const { directory } = library as { directory: string };
-      const short = await programBytes(1024, given, directory),
-        long = await programBytes(2048, given, directory);
+  for (const [about, given] of Object.entries(CASES)) {
+    it(`takes about twice the memory for twice the tokens: ${about}`, { skip }, async () => {
+      const { directory: libraryDirectory } = library as { directory: string };
+      const bytesAt = (time: number) => programBytes({ ...given, time, libraryDirectory });
+      const short = await bytesAt(1024), long = await bytesAt(2048);
       assert.ok(long / short < 2.4, `${short} bytes for 1,024 tokens, ${long} for 2,048`);
     });
   }

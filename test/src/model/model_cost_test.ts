@@ -1,6 +1,7 @@
 // A transformer's cost by hand.
 import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
+import { TILED_FROM_FUSED } from "../../../src/model/causal_attention.ts";
 import {
   cachedNumbers,
   forwardOperations,
@@ -10,7 +11,6 @@ import {
   tileScores,
   trainingOperations,
 } from "../../../src/model/model_cost.ts";
-import { TILED_FROM_FUSED } from "../../../src/model/causal_attention.ts";
 import { type ModelShape, numParameters } from "../../../src/model/model_shape.ts";
 import { TINY_SHAPE } from "../../support/tiny_model.ts";
 
