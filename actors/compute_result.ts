@@ -30,10 +30,16 @@ export function failureResult(command: Command, error: unknown): Result {
 }
 
 /** By name, because an error that comes from a Worker has lost its class. */
+const REASONS = {
+  ConfigError: "refused-input",
+  SchemaError: "refused-input",
+  NonFiniteError: "non-finite",
+  DamageError: "artifact-damaged",
+} as const;
+
 function reasonOf(error: unknown) {
   const name = error instanceof Error ? error.name : "";
-  if (name === "NonFiniteError") return "non-finite";
-  return name === "DamageError" ? "artifact-damaged" : "error";
+  return name in REASONS ? REASONS[name as keyof typeof REASONS] : "error";
 }
 
 function messageOf(error: unknown): string {

@@ -120,7 +120,7 @@ export function afterIteration(context: Context): Context {
 }
 
 /** Failures that another attempt of the same pure work would only repeat. */
-const REPEATABLE: ReadonlySet<string> = new Set(["non-finite", "artifact-damaged"]);
+const REPEATABLE: ReadonlySet<string> = new Set(["refused-input", "non-finite", "artifact-damaged"]);
 
 /**
  * Puts the command aside: it is open but not outstanding until another attempt is decided. A failure that would only

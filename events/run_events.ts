@@ -204,7 +204,7 @@ const failed = { iteration, step, shard: counter, chunk: counter, attempt: z.num
 export const StepFailed = z.strictObject({
   ...v1,
   ...failed,
-  reason: z.enum(["error", "non-finite", "actor-exited", "artifact-damaged"]),
+  reason: z.enum(["error", "refused-input", "non-finite", "actor-exited", "artifact-damaged"]),
   message: z.string().max(2000),
 });
 export const StepTimedOut = z.strictObject({ ...v1, ...failed, stallMs: z.number().int().positive() });

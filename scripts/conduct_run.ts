@@ -197,7 +197,9 @@ function ending(
   const cause = events.findLast((event) => event.type === "StepFailed");
   // The first line says what; where in the code is in the log, and shown with IRL_DEBUG.
   const [what] = (failure?.data.message ?? name).split("\n");
-  const message = `The run failed: ${what}\n${resumeHint(parts.label)}`;
+  // What a step refuses it refuses again: a run keeps its configuration and its data.
+  const hint = cause?.data.reason === "refused-input" ? "" : `\n${resumeHint(parts.label)}`;
+  const message = `The run failed: ${what}${hint}`;
   const options = { cause: failure?.data.message };
   if (cause?.data.reason === "artifact-damaged") {
     throw new DamageError(message, { file: parts.folder, ...options });

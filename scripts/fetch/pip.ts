@@ -46,7 +46,8 @@ export async function downloadWithPip(options: PipDownloadOptions): Promise<stri
     stdin: "null",
   });
   const progress = setInterval(() => {
-    const bytes = folderBytes(folder) + folderBytes(temporary);
+    // At its end pip copies what it has loaded: the same bytes are in both for a while.
+    const bytes = Math.max(folderBytes(folder), folderBytes(temporary));
     if (bytes > 0) {
       options.log(`${options.label}: downloaded ${megabytes(bytes)}${of(options.wheelBytes)} MB`);
     }

@@ -152,7 +152,7 @@ async function readPairs(command: LearnReward, ports: StepPorts) {
   }
   if (training.length === 0 || heldOut.length === 0) {
     throw new ConfigError(
-      `Lower tokenizer.minCount or reward.heldOutEvery, or give more demonstrations: ${training.length} pairs to train on and ` +
+      `Start a new run with a lower tokenizer.minCount or reward.heldOutEvery, or with more demonstrations: ${training.length} pairs to train on and ` +
         `${heldOut.length} held out are left without unknown words`,
     );
   }

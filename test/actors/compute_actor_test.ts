@@ -6,7 +6,7 @@ import { BEAT_INTERVAL_MS, type ComputePort, type Timer } from "../../actors/com
 import { COMPUTE_ACTORS } from "../../actors/compute_actors.ts";
 import { outstanding } from "../../actors/irl_coordinator.ts";
 import { type Command, ROLES } from "../../events/mod.ts";
-import { BusError, DamageError, NonFiniteError } from "../../src/base/errors.ts";
+import { BusError, ConfigError, DamageError, NonFiniteError, SchemaError } from "../../src/base/errors.ts";
 import type { Progress } from "../../src/base/ports.ts";
 import { createMemoryBus, type MemoryBus } from "../../src/bus/memory_bus.ts";
 import type { ActorBus, Beat, BusCommand, DeadLetter, ResultDelivery } from "../../src/bus/port.ts";
@@ -190,6 +190,8 @@ describe("a compute actor", () => {
   for (
     const [error, reason] of [
       [new Error("Out of memory"), "error"],
+      [new ConfigError("Give more demonstrations"), "refused-input"],
+      [new SchemaError("Add the field"), "refused-input"],
       [new NonFiniteError("The loss is NaN"), "non-finite"],
       [new DamageError("Restore it", { file: "artifact" }), "artifact-damaged"],
     ] as const

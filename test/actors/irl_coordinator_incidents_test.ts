@@ -74,17 +74,19 @@ describe("evolve() with failures", () => {
     });
   });
 
-  it("a failure that would only repeat itself (a number that is not finite) → failed at once, however many attempts", () => {
-    const journal = given("optimisingPolicy", { maxAttempts: 3 });
-    const failure = failureOf(journal.state, commandsOf(journal)[0], "the loss is NaN");
-    if (failure.type !== "StepFailed") throw new Error("wanted a StepFailed");
-    journal.append({ ...failure, data: { ...failure.data, reason: "non-finite" } });
-    assert.equal(stateName(journal.state), "failed");
-    assert.partialDeepStrictEqual(journal.events.at(-1), {
-      type: "RunFailed",
-      data: { message: "the loss is NaN" },
+  for (const reason of ["non-finite", "refused-input", "artifact-damaged"] as const) {
+    it(`a failure that would only repeat itself (${reason}) → failed at once, however many attempts`, () => {
+      const journal = given("optimisingPolicy", { maxAttempts: 3 });
+      const failure = failureOf(journal.state, commandsOf(journal)[0], "the loss is NaN");
+      if (failure.type !== "StepFailed") throw new Error("wanted a StepFailed");
+      journal.append({ ...failure, data: { ...failure.data, reason } });
+      assert.equal(stateName(journal.state), "failed");
+      assert.partialDeepStrictEqual(journal.events.at(-1), {
+        type: "RunFailed",
+        data: { message: "the loss is NaN" },
+      });
     });
-  });
+  }
 
   it("a timeout as the last failure names how long nothing moved", () => {
     const journal = given("evaluating", { maxAttempts: 1 });

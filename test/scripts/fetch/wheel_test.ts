@@ -123,6 +123,14 @@ describe("fetchWheel()", () => {
     assert.equal(lines[1], "pack 1.0: downloaded 1.5 of 3.0 MB");
   });
 
+  it("does not count twice what pip copies to its place", async () => {
+    const slow = await pip(
+      `head -c 1500000 /dev/zero > "$TMPDIR/part"; cp "$TMPDIR/part" "$TMPDIR/../download/part"; sleep 0.3; ${copy()}`,
+    );
+    await fetchWheel(await options({ pip: slow, wheelBytes: 3_000_000, progressMs: 100 }));
+    assert.equal(lines[1], "pack 1.0: downloaded 1.5 of 3.0 MB");
+  });
+
   const failures: { name: string; body: () => string; changes?: Partial<WheelOptions>; message: RegExp }[] = [
     {
       name: "another file than the pinned one",
