@@ -186,7 +186,8 @@ function variantOf({ variant }: TierRecord): TierOptions["variant"] {
 
 const VARIANTS = ["xla", "graph", "eager", "simd128", "relaxed-simd"] as const;
 
-function defaultThreads(name: TierName): number {
+/** Threads of a new run where none are asked for. */
+export function defaultThreads(name: TierName): number {
   if (name === "wasm") return Math.min(availableParallelism(), MOST_WASM_THREADS);
   return name === "native" ? availableParallelism() : 1;
 }

@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { z } from "zod";
 import { ConfigError } from "../src/base/errors.ts";
-import { nearestName } from "../src/base/nearest_name.ts";
+import { editDistance, nearestName } from "../src/base/nearest_name.ts";
 
 interface OptionNotes {
   kind: "flag" | "value" | "list";
@@ -20,6 +20,8 @@ export interface CommandTable<Shape extends z.ZodRawShape> {
   positionals?: readonly { name: string; about: string; optional?: true }[];
   options: z.ZodObject<Shape>;
   examples?: readonly string[];
+  /** What to write in place of an option that is none, where something else than an option is meant. */
+  meant?: (option: string) => string | undefined;
 }
 
 export interface CommandLine<Options> {
@@ -149,9 +151,11 @@ function addOption<Shape extends z.ZodRawShape>(
 ): void {
   const option = notes.get(token.name);
   if (option === undefined || (token.name.length > 1 && !token.rawName.startsWith("--"))) {
-    const nearest = nearestName(token.name, [...notes.keys(), "help"]) ?? "help";
+    const meant = table.meant?.(token.name) ?? nearOption(token.name, [...notes.keys(), "help"]);
     throw new ConfigError(
-      `Use ${spelled(nearest)}, or see ${table.name} --help: there is no ${token.rawName}`,
+      `${
+        meant === undefined ? "See" : `Use ${meant}, or see`
+      } ${table.name} --help: there is no ${token.rawName}`,
     );
   }
   const { kind, argument } = option;
@@ -166,6 +170,15 @@ function addOption<Shape extends z.ZodRawShape>(
   }
   const known = given[token.name];
   given[token.name] = kind === "list" ? [...(Array.isArray(known) ? known : []), token.value] : token.value;
+}
+
+/** An option that begins so, else the one of the nearest name, unless more than half of its letters are others. */
+function nearOption(name: string, known: readonly string[]): string | undefined {
+  const longer = known.find((option) => option.startsWith(name));
+  if (longer !== undefined) return spelled(longer);
+  const nearest = nearestName(name, known);
+  const isNear = nearest !== undefined && editDistance(name, nearest) <= name.length / 2;
+  return isNear ? spelled(nearest) : undefined;
 }
 
 function checkOptions<Shape extends z.ZodRawShape>(

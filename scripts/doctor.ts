@@ -6,7 +6,7 @@ import { chooseTier } from "../src/compute/choose_tier.ts";
 import type { TierOptions } from "../src/compute/tier.ts";
 import type { FoundAdapter } from "../src/compute/webgpu_adapter.ts";
 import { plainLine } from "../src/status/plain_text.ts";
-import { tierText } from "./choose_compute.ts";
+import { defaultThreads, tierText } from "./choose_compute.ts";
 import { type CommandTable, flag, value } from "./command_line.ts";
 import { findNatsServer } from "./fetch/nats_server.ts";
 import { findTensorflow, whyNoTensorflow } from "./fetch/tensorflow.ts";
@@ -39,7 +39,7 @@ export async function examine(environment: Environment, runs: string): Promise<F
     ? whyNoTensorflow() ?? "no libtensorflow in the cache (deno task setup fetches one)"
     : await tierState({
       name: "native",
-      threads: availableParallelism(),
+      threads: defaultThreads("native"),
       libraryDirectory: library.value.directory,
     });
   const found = "value" in library ? library.value : undefined;
@@ -56,7 +56,7 @@ export async function examine(environment: Environment, runs: string): Promise<F
     deno: `${Deno.version.deno}, ${Deno.build.os} ${Deno.build.arch}`,
     cores: String(availableParallelism()),
     native,
-    wasm: await tierState({ name: "wasm", threads: 1 }),
+    wasm: await tierState({ name: "wasm", threads: defaultThreads("wasm") }),
     webgpu: await webgpuState(adapter),
     gpu: gpuState(gpus),
     tier: choice.reason,

@@ -47,6 +47,7 @@ export async function exportRun({ options }: CommandLine<Options>, world: Comman
   const folder = userPath(options.to, world.environment);
   const adapter = await runAdapter(run, { base: options.base, environment: world.environment });
   const earlier = await checkTarget(folder);
+  if (earlier) world.tell(`Takes the place of an earlier export in "${folder}"`);
   const mark = {
     run: run.run,
     iteration: run.iteration,

@@ -8,8 +8,9 @@ import { parseDevices } from "./actor_devices.ts";
 import { BUS_NAMES, isInProcess } from "./choose_bus.ts";
 import { choice, type CommandTable, flag, list, value, wholeNumber } from "./command_line.ts";
 import type { ConductOptions } from "./conduct_run.ts";
+import { fieldsOption, parseFields } from "./data_fields.ts";
 import type { DataFiles } from "./load_data.ts";
-import { resolveConfig } from "./resolve_config.ts";
+import { resolveConfig, settingsNamed } from "./resolve_config.ts";
 import { resumeRun } from "./resume_run.ts";
 import { runCommand } from "./run_command.ts";
 import { processContext, type RunContext } from "./run_context.ts";
@@ -23,7 +24,7 @@ const options = z.strictObject({
   ),
   data: value("FILE", "demonstrations as JSON Lines: {prompt, completion} or {messages}"),
   "eval-data": value("FILE", "held-out demonstrations (default: some prompts of --data)"),
-  fields: value("prompt=a,completion=b", "names of these fields in the files"),
+  fields: fieldsOption,
   preferences: value("FILE", "labelled pairs {prompt, chosen, rejected}; only the Evaluator reads them"),
   model: value("DIR", "a pretrained GPT-NeoX, Llama or Mistral model to start from: a Hugging Face folder"),
   sft: value(
@@ -61,6 +62,7 @@ export const irlTable: CommandTable<typeof options.shape> = {
     "Learns a reward from demonstrations and a policy from the reward: supervised tuning, then K times generate, learn reward,\n" +
     "optimise policy, evaluate. Every run is a log that can be resumed, replayed and looked at.",
   options,
+  meant: settingsNamed,
   examples: [
     "deno task irl                              the made-up task, nothing to prepare",
     "deno task irl --preset tiny                the whole loop in under a minute",
@@ -121,21 +123,8 @@ function dataFiles(given: IrlOptions, environment: Environment): DataFiles {
     data: path(given.data),
     evaluationData: path(given["eval-data"]),
     preferences: path(given.preferences),
-    fields: readFields(given.fields),
+    fields: parseFields(given.fields),
   };
-}
-
-/** `prompt=a,completion=b` */
-function readFields(text: string | undefined): DataFiles["fields"] {
-  const fields: DataFiles["fields"] = {};
-  for (const part of text?.split(",") ?? []) {
-    const [role, field] = part.split("=");
-    if ((role !== "prompt" && role !== "completion") || !field) {
-      throw new ConfigError(`Write --fields prompt=a,completion=b: got "${text}"`);
-    }
-    fields[role] = field;
-  }
-  return fields;
 }
 
 function readConfig(name: string, environment: Environment): { name: string; text: string } {

@@ -13,6 +13,7 @@ import { PRESETS } from "../src/irl/presets.ts";
 import { readModelConfig } from "../src/model/read_model_config.ts";
 import { chooseCompute } from "./choose_compute.ts";
 import { choice, type CommandTable, flag, list, value, wholeNumber } from "./command_line.ts";
+import { fieldsOption, parseFields } from "./data_fields.ts";
 import { loadData } from "./load_data.ts";
 import { availableMemory } from "./plan/available_memory.ts";
 import { loadedPlanData } from "./plan/loaded_plan_data.ts";
@@ -32,6 +33,7 @@ const options = z.strictObject({
   sft: value("DIR", "the same, of a policy that is tuned already"),
   data: value("FILE", "demonstrations whose lengths are counted; without a tokenizer of --model, in words"),
   "eval-data": value("FILE", "held-out demonstrations"),
+  fields: fieldsOption,
   "prompt-tokens": wholeNumber("tokens of a prompt (default: as the data, or as much as is allowed)", {
     min: 1,
   }),
@@ -80,7 +82,11 @@ export async function resolvePlan(
     hasData: given.data !== undefined,
     model: readShape({ model: path(given.model), sft: path(given.sft) }),
   });
-  const files = { data: path(given.data), evaluationData: path(given["eval-data"]), fields: {} };
+  const files = {
+    data: path(given.data),
+    evaluationData: path(given["eval-data"]),
+    fields: parseFields(given.fields),
+  };
   const isReadable = config.task.kind === "made-up" || files.data !== undefined;
   const data = isReadable ? loadedPlanData(config, await loadData(config, files)) : boundedData(config);
   return { config, data: withLengths(data, given), tier: given.backend ?? "native", device };

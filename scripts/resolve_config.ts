@@ -112,6 +112,13 @@ function checkPath(path: string, where: string): void {
   );
 }
 
+/** How fields of this name are set, e.g. of "learning-rate"; undefined where there are none. */
+export function settingsNamed(option: string): string | undefined {
+  const name = option.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
+  const paths = CONFIG_FIELDS.map(({ path }) => path).filter((path) => `.${path}`.endsWith(`.${name}`));
+  return paths.length === 0 ? undefined : paths.map((path) => `--set ${path}=…`).join(" or ");
+}
+
 /** A field's own name counts as much as its path, so that "stps" finds "policy.steps". */
 function nearestPath(path: string, paths: readonly string[]): string | undefined {
   const byName = new Map(paths.flatMap((known) => [[known, known], [known.replace(/^.*\./, ""), known]]));

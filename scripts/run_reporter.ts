@@ -111,24 +111,30 @@ function placeOf(id: string): StepPlace | undefined {
   return { key: `${run}/${iteration}/${step}/${shard}`, iteration: Number(iteration), step };
 }
 
-/** How fast the present step goes, judged from where it was first seen. */
+/** How fast the present step goes, judged by the later half of what was seen of it: at its beginning programs are compiled. */
 class Pace {
   readonly #clock: Clock;
   #key = "";
-  #first = { done: 0, atMs: 0 };
-  #last = 0;
+  #begin = 0;
+  /** From the last one before that half on. */
+  #points: { done: number; atMs: number }[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   secondsLeft(key: string, done: number, total: number): number | undefined {
-    const now = this.#clock.elapsedMs();
+    const now = this.#clock.elapsedMs(), points = this.#points;
     // A step that passes over the rows again counts from there.
-    if (key !== this.#key || done < this.#last) this.#first = { done, atMs: now };
+    if (key !== this.#key || done < (points.at(-1)?.done ?? 0)) {
+      points.length = 0;
+      this.#begin = done;
+    }
     this.#key = key;
-    this.#last = done;
-    const gained = done - this.#first.done;
-    return gained === 0 ? undefined : (total - done) * (now - this.#first.atMs) / 1000 / gained;
+    points.push({ done, atMs: now });
+    const middle = (this.#begin + done) / 2;
+    while (points.length > 1 && points[1].done <= middle) points.shift();
+    const gained = done - points[0].done;
+    return gained === 0 ? undefined : (total - done) * (now - points[0].atMs) / 1000 / gained;
   }
 }

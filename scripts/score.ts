@@ -6,7 +6,7 @@ import { z } from "zod";
 import { ConfigError, SchemaError } from "../src/base/errors.ts";
 import type { ChatFormat } from "../src/data/chat_format.ts";
 import { decodeUtf8, parseJsonLines } from "../src/data/parse_json_lines.ts";
-import { parseDemonstrations } from "../src/data/read_demonstrations.ts";
+import { type FieldMapping, parseDemonstrations } from "../src/data/read_demonstrations.ts";
 import { parsePreferences } from "../src/data/read_preferences.ts";
 import { rowObject } from "../src/data/row_fields.ts";
 import type { Demonstration, PreferencePair } from "../src/data/rows.ts";
@@ -15,6 +15,7 @@ import { continuationLogProbabilities } from "../src/irl/score_policy.ts";
 import { contextLimit } from "../src/model/model_shape.ts";
 import type { TokenSequence } from "../src/model/token_sequence.ts";
 import { type CommandLine, flag, value } from "./command_line.ts";
+import { fieldsOption, parseFields } from "./data_fields.ts";
 import { tellUnknownWords } from "./generate.ts";
 import {
   type CommandWorld,
@@ -34,6 +35,7 @@ export const scoreTable = {
   options: z.strictObject({
     ...modelOptions,
     data: value("FILE", "the rows"),
+    fields: fieldsOption,
     eos: flag("end every completion with the end-of-text token, as training does"),
     json: flag("one JSON object a row on stdout"),
   }),
@@ -70,7 +72,8 @@ interface ScoreRows {
 export async function scoreRows({ options }: CommandLine<Options>, world: CommandWorld): Promise<number> {
   if (options.data === undefined) throw new ConfigError("Give --data a file of rows");
   const models = await openModels(modelSource(options, world));
-  const file = options.data, rows = await readRows(file, models.chat, world);
+  const file = options.data,
+    rows = await readRows(file, { chat: models.chat, fields: parseFields(options.fields) }, world);
   const sequences = tokenRows(rows, models, { file, eos: options.eos });
   tellUnknownWords(
     rows.texts.flatMap(({ prompt, completion }) => [prompt, completion]),
@@ -93,12 +96,16 @@ export async function scoreRows({ options }: CommandLine<Options>, world: Comman
 }
 
 /** The file's first row says whether it holds pairs. */
-async function readRows(file: string, chat: ChatFormat, world: CommandWorld): Promise<ScoreRows> {
+async function readRows(
+  file: string,
+  { chat, fields }: { chat: ChatFormat; fields: FieldMapping },
+  world: CommandWorld,
+): Promise<ScoreRows> {
   const text = decodeUtf8(await readData(userPath(file, world.environment), file), file);
   const entries = parseJsonLines(text, file), lines = entries.map(({ line }) => line);
   const first = rowObject(entries[0], file);
   if (first.chosen === undefined && first.rejected === undefined) {
-    return { texts: parseDemonstrations(text, { file, chat }), lines };
+    return { texts: parseDemonstrations(text, { file, chat, fields }), lines };
   }
   const { pairs } = parsePreferences(text, { file, chat });
   const texts = pairs.flatMap(({ prompt, chosen, rejected }) => [

@@ -63,7 +63,7 @@ export async function fetchTensorflow(
     into: cacheFolder(cacheDirectory),
     log,
   });
-  return inCache(directory);
+  return { ...inCache(directory), source: `libtensorflow ${TENSORFLOW_VERSION}, just fetched` };
 }
 
 function inCache(directory: string): TensorflowLibrary {

@@ -1,4 +1,4 @@
-// Moving numbers about on the wasm tier: identity, gather, slice, split, concat and tile. The package's kernels copy what can
+// Moving numbers about on the wasm tier: identity, selection, gather, slice, split, concat and tile. The package's kernels copy what can
 // be shared, read whole tensors to slice them, compute every index anew, and gather wrongly with batch dimensions.
 import type { BackendWasm } from "@tensorflow/tfjs-backend-wasm";
 import * as tf from "@tensorflow/tfjs-core";
@@ -14,6 +14,18 @@ export const copyKernels: readonly WasmKernel[] = [
       const { dataId, shape, dtype } = input("x");
       backend.incRef(dataId);
       return { dataId, shape, dtype };
+    },
+  },
+  {
+    name: tf.Select,
+    // One decision for a whole tensor comes here spread over it: what is chosen is one side, and shared like above.
+    run({ input, original }, backend) {
+      const condition = input("condition"), chosen = backend.typedArrayFromHeap(condition);
+      const first = chosen[0], side = input(first === 0 ? "e" : "t");
+      if (chosen.length < 2 || side.shape.join() !== condition.shape.join()) return original();
+      if (chosen.indexOf(first === 0 ? 1 : 0) >= 0) return original();
+      backend.incRef(side.dataId);
+      return { dataId: side.dataId, shape: side.shape, dtype: side.dtype };
     },
   },
   {

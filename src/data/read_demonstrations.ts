@@ -35,14 +35,18 @@ export function parseDemonstrations(
       prompt: fields.prompt ?? "prompt",
       completion: fields.completion ?? completionField(row),
     };
-    return Array.isArray(row[names.prompt])
-      ? fromMessages(row, names, { chat, place })
-      : { prompt: textField(row, names.prompt, place), completion: textField(row, names.completion, place) };
+    return Array.isArray(row[names.prompt]) ? fromMessages(row, names, { chat, place }) : {
+      prompt: textField(row, names.prompt, place, mappingAdvice("prompt")),
+      completion: textField(row, names.completion, place, mappingAdvice("completion")),
+    };
   });
 }
 
 const completionField = (row: Record<string, unknown>) =>
   row.completion === undefined && row.response !== undefined ? "response" : "completion";
+
+/** As every command spells it that reads demonstrations. */
+const mappingAdvice = (role: keyof FieldMapping) => `name the one that holds it (--fields ${role}=NAME)`;
 
 function fromMessages(
   row: Record<string, unknown>,
@@ -50,7 +54,7 @@ function fromMessages(
   { chat, place }: { chat: ChatFormat; place: RowPlace },
 ): Demonstration {
   const completion = row[names.completion];
-  if (completion === undefined) throw missingField(row, names.completion, place);
+  if (completion === undefined) throw missingField(row, names.completion, place, mappingAdvice("completion"));
   if (!Array.isArray(completion)) {
     throw new SchemaError(
       `Make "${names.completion}" a list of {role, content}, as "${names.prompt}" is one: it is ${

@@ -19,10 +19,15 @@ export function rowObject({ value, line }: JsonLine, file: string): Record<strin
   return Object.fromEntries(Object.entries(value));
 }
 
-/** The text in a field; missing, empty and other values are refused. */
-export function textField(row: Record<string, unknown>, field: string, place: RowPlace): string {
+/** The text in a field; missing, empty and other values are refused. `advice` as in `missingField`. */
+export function textField(
+  row: Record<string, unknown>,
+  field: string,
+  place: RowPlace,
+  advice?: string,
+): string {
   const value = row[field];
-  if (value === undefined) throw missingField(row, field, place);
+  if (value === undefined) throw missingField(row, field, place, advice);
   if (typeof value !== "string") {
     throw new SchemaError(`Make "${field}" a text: it is ${kindOf(value)}`, place);
   }
@@ -30,11 +35,16 @@ export function textField(row: Record<string, unknown>, field: string, place: Ro
   return value;
 }
 
-/** The error for a row that lacks a field; names the fields it has. */
-export function missingField(row: Record<string, unknown>, field: string, place: RowPlace): SchemaError {
+/** The error for a row that lacks a field; names the fields it has, and what else to do than to add it. */
+export function missingField(
+  row: Record<string, unknown>,
+  field: string,
+  place: RowPlace,
+  advice?: string,
+): SchemaError {
   const present = Object.keys(row).slice(0, 10).map((name) => `"${name.slice(0, 40)}"`).join(", ");
   return new SchemaError(
-    `Add the field "${field}", or map another one to it: this row has ${
+    `Add the field "${field}"${advice === undefined ? "" : `, or ${advice}`}: this row has ${
       present === "" ? "no fields" : present
     }`,
     place,

@@ -10,11 +10,12 @@ export type FusedKernelName =
   | "TokenLogProbabilities"
   | "DrawTokens"
   | "Attention"
+  | "SightMask"
   | "SplitHeads"
   | "ExtendCache"
   | "AdamWStep";
 
-/** Runs the kernel; differentiable where its composed form is, but for drawing, caches and updates. */
+/** Runs the kernel; differentiable where its composed form is, but for masks, drawing, caches and updates. */
 export type FusedKernel = (inputs: tf.NamedTensorMap, attributes?: tf.NamedAttrMap) => tf.Tensor[];
 
 /** The kernel of the backend that computes now, if it has it. */

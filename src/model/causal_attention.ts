@@ -50,6 +50,8 @@ function isTiled(time: number): boolean {
 export function sightMask(seenUntil: tf.Tensor): tf.Tensor {
   const [, time = 0] = seenUntil.shape, whole = [0, time] as const;
   if (isTiled(time)) return seenUntil;
+  const fused = fusedKernel("SightMask");
+  if (fused !== undefined) return fused({ seenUntil })[0];
   // A constant: without its gradient nothing that it is made of is kept for one.
   const constant = tf.customGrad((given) => ({
     // customGrad's types allow the save function where a tensor may stand; the first argument is the tensor.

@@ -59,6 +59,7 @@ describe("parseCommandLine()", () => {
     [["x", "--sed", "1"], "Use --seed, or see deno task test-command --help: there is no --sed"],
     [["x", "--no-json"], "Use --json, or see deno task test-command --help: there is no --no-json"],
     [["x", "-j"], "Use --json, or see deno task test-command --help: there is no -j"],
+    [["x", "--learning-rate", "1"], "See deno task test-command --help: there is no --learning-rate"],
     [["x", "--seed"], "Give --seed a value: --seed N"],
     [["x", "--seed", "--json"], "Give --seed a value: --seed N"],
     [["x", "--seed", "one"], 'Give --seed a whole number from 0 to 99: got "one"'],

@@ -5,7 +5,7 @@ import { RunConfig } from "../../events/mod.ts";
 import { PRESETS } from "../../src/irl/presets.ts";
 import { configText } from "../../scripts/config.ts";
 import { CONFIG_FIELDS, valueAt } from "../../scripts/config_fields.ts";
-import { type ConfigSources, resolveConfig } from "../../scripts/resolve_config.ts";
+import { type ConfigSources, resolveConfig, settingsNamed } from "../../scripts/resolve_config.ts";
 
 const resolve = (sources: Partial<ConfigSources> = {}) => resolveConfig({ hasData: false, ...sources });
 const file = (content: unknown) => ({ name: "my.json", text: JSON.stringify(content) });
@@ -128,6 +128,15 @@ describe("CONFIG_FIELDS", () => {
       CONFIG_FIELDS.filter(isOptional).map(({ path }) => path.slice(5)),
       Object.keys(lora ?? {}),
     );
+  });
+
+  it("is found by an option's name where somebody takes a field for an option", () => {
+    assert.equal(settingsNamed("iterations"), "--set iterations=…");
+    assert.match(
+      settingsNamed("learning-rate") ?? "",
+      /^--set supervised\.learningRate=… or --set reward\.learningRate=… or /,
+    );
+    assert.equal(settingsNamed("wandb"), undefined);
   });
 
   it("is what `config` prints: value, unit, description and source", () => {

@@ -110,26 +110,36 @@ describe("createRunReporter()", () => {
     assert.ok(!lines.some((line) => line.startsWith("Warning")));
   });
 
+  const policyBeat = (chunk: number, done: number) => ({
+    role: "policy-optimizer" as const,
+    pid: 1,
+    command: `r/2/policy/0/${chunk}`,
+    attempt: 1,
+    done,
+    total: 80,
+    unit: "steps",
+    metrics: { kl: 0.41234 },
+  });
+
   it("tells how much of a step is done and how long the rest will take", () => {
     const { reporter, progress, pass } = recorded();
-    const beat = (chunk: number, done: number) =>
-      reporter.onBeat({
-        role: "policy-optimizer",
-        pid: 1,
-        command: `r/2/policy/0/${chunk}`,
-        attempt: 1,
-        done,
-        total: 80,
-        unit: "steps",
-        metrics: { kl: 0.41234 },
-      });
-    beat(0, 10);
+    reporter.onBeat(policyBeat(0, 10));
     pass(10_000);
-    beat(1, 30); // 20 steps in 10 seconds: 50 more take 25
+    reporter.onBeat(policyBeat(1, 30)); // 20 steps in 10 seconds: 50 more take 25
     assert.deepEqual(progress, [
       "iteration 2, optimising the policy: 10 of 80 steps, kl 0.412",
       "iteration 2, optimising the policy: 30 of 80 steps, kl 0.412, 25 s left",
     ]);
+  });
+
+  it("takes no slow beginning for the pace of the rest", () => {
+    const { reporter, progress, pass } = recorded();
+    for (const [done, ms] of [[0, 0], [1, 30_000], [2, 500], [5, 1500], [8, 1500]]) {
+      pass(ms);
+      reporter.onBeat(policyBeat(0, done));
+    }
+    // Steps 3 to 8 took half a second each.
+    assert.match(progress.at(-1) ?? "", /8 of 80 steps, kl 0\.412, 36 s left$/);
   });
 
   it("says nothing about a beat without work", () => {

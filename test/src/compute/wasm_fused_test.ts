@@ -9,6 +9,7 @@ import { defaultVariant } from "../../../src/compute/wasm_kernels.ts";
 import { adamWStep } from "../../../src/math/adamw.ts";
 import { fusedKernel, type FusedKernelName } from "../../../src/math/fused_kernel.ts";
 import { tokenLogProbabilities } from "../../../src/math/token_log_probabilities.ts";
+import { sightMask } from "../../../src/model/causal_attention.ts";
 import { extendedCache } from "../../../src/model/extended_cache.ts";
 import { inverseDraw } from "../../../src/model/inverse_draw.ts";
 import { gelu, layerNorm, linear } from "../../../src/model/layers.ts";
@@ -135,6 +136,16 @@ for (const option of options) {
           () => [plainAttention({ queries: args[0], keys: args[1], values: args[2] }, mask)],
         );
       }
+    });
+
+    it("SightMask hides what comes later and what is no longer seen", () => {
+      // A text of two tokens, another of three of which the first is seen by all and the second by itself alone, padding.
+      const seenUntil = tf.tensor2d([[2, 2, 5, 4, 5, 6], [6, 6, 6, 6, 6, 6]], [2, 6], "int32");
+      assertSame("SightMask", () => {
+        const seen = tf.greaterEqual(sightMask(seenUntil), 0);
+        return [tf.cast(seen, "float32")];
+      });
+      seenUntil.dispose();
     });
 
     it("SplitHeads takes a joined projection apart and rotates it, and its gradient", () => {

@@ -66,7 +66,7 @@ describe("parseDemonstrations()", () => {
     [
       "a missing field, with the fields there are",
       { question: "q", answer: "a" },
-      /^d\.jsonl:2: Add the field "prompt", or map another one to it: this row has "question", "answer"$/,
+      /^d\.jsonl:2: Add the field "prompt", or name the one that holds it \(--fields prompt=NAME\): this row has "question", "answer"$/,
     ],
     ["a row without fields", {}, /d\.jsonl:2: .*has no fields$/],
     [
