@@ -132,7 +132,7 @@ export function plan({ config, data, tier, device }: Planned, hostBytes: number)
   const onDevice = facts.memoryBytes === undefined
     ? ""
     : ` and ${gigabytes(facts.memoryBytes)} on the device`;
-  const verdict = shortage ?? `it fits what is free here, ${gigabytes(hostBytes)}${onDevice}`;
+  const verdict = shortage ?? `It fits what is free on this machine, ${gigabytes(hostBytes)}${onDevice}`;
   const seconds = Object.fromEntries(budget.steps.map((work) => [work.step, workSeconds(work, facts)]));
   return {
     lines: planLines(budget, { preset: config.preset, tier, device: { name: device, facts }, verdict }),

@@ -1,14 +1,14 @@
 // A plan as text: the model, the memory of every actor part by part, the work of every step and its time on a device.
 import { type ComputeDevice, workSeconds } from "../../src/irl/compute_devices.ts";
 import type { StepMemory } from "../../src/irl/memory_budget.ts";
-import { gigabytes, type PlanBudget } from "../../src/irl/plan_budget.ts";
+import { gigabytes, memoryByPlace, type PlanBudget } from "../../src/irl/plan_budget.ts";
 import type { StepWork } from "../../src/irl/work_budget.ts";
 
 export interface PlanTextOptions {
   preset: string;
   tier: string;
   device: { name: string; facts: ComputeDevice };
-  /** What this machine says to it: that it fits, or what is short. */
+  /** What this machine says to it, as a sentence: that it fits, or what to change and what is short. */
   verdict: string;
 }
 
@@ -23,7 +23,8 @@ export function planLines(budget: PlanBudget, { preset, tier, device, verdict }:
     "",
     "Memory of each actor's process at its peak, step by step",
     ...actors.flatMap(({ steps }) => steps.flatMap(memoryLines)),
-    `all actors together ${gigabytes(actors.reduce((sum, { peakBytes }) => sum + peakBytes, 0))}: ${verdict}`,
+    `all actors together ${togetherText(budget, device.facts)}`,
+    verdict,
     "",
     `Work of the whole run, on ${device.name} (${device.facts.about})`,
     ...table([
@@ -39,6 +40,12 @@ export function planLines(budget: PlanBudget, { preset, tier, device, verdict }:
     } bytes a second ` +
     `(${device.facts.source}).`,
   ];
+}
+
+function togetherText(budget: PlanBudget, { memoryBytes }: ComputeDevice): string {
+  const { hostBytes, deviceBytes } = memoryByPlace(budget), all = gigabytes(hostBytes + deviceBytes);
+  if (memoryBytes === undefined) return all;
+  return `${all}: ${gigabytes(hostBytes)} of the machine's memory, ${gigabytes(deviceBytes)} of the device's`;
 }
 
 function dataText({ data }: PlanBudget): string {

@@ -65,20 +65,46 @@ export function memoryShortage(
   { hostBytes, deviceBytes, deviceRoles = ROLES, inProcess = false }: AvailableMemory,
 ): string | undefined {
   const needed = (counts: (part: MemoryPart) => boolean, roles: readonly Role[] = ROLES) => {
-    const each = actors.filter(({ role }) => roles.includes(role))
-      .map(({ steps: [largest] }) => total((largest?.parts ?? []).filter(counts)));
-    return inProcess ? Math.max(0, ...each) : each.reduce((sum, bytes) => sum + bytes, 0);
+    const each = peaks(actors.filter(({ role }) => roles.includes(role)), counts);
+    return inProcess ? Math.max(0, ...each) : sum(each);
   };
   const host = needed(({ where }) => deviceBytes === undefined || where === "host");
   const told = { trainsAdapters };
   if (host > hostBytes) {
-    return shortage(actors, { ...told, needed: host, available: hostBytes, memory: "memory" });
+    return shortage(actors, {
+      ...told,
+      needed: host,
+      available: hostBytes,
+      memory: "memory",
+      place: " here",
+    });
   }
   const device = needed(({ where }) => where === "device", deviceRoles);
   if (deviceBytes === undefined || device <= deviceBytes) return undefined;
   const onDevice = actors.filter(({ role }) => deviceRoles.includes(role));
-  return shortage(onDevice, { ...told, needed: device, available: deviceBytes, memory: "the GPU's memory" });
+  return shortage(onDevice, {
+    ...told,
+    needed: device,
+    available: deviceBytes,
+    memory: "the GPU's memory",
+    place: "",
+  });
 }
+
+/** What all actors take together, each in a process of its own, where a device has memory of its own. */
+export function memoryByPlace({ actors }: PlanBudget): { hostBytes: number; deviceBytes: number } {
+  return {
+    hostBytes: sum(peaks(actors, ({ where }) => where === "host")),
+    deviceBytes: sum(peaks(actors, ({ where }) => where === "device")),
+  };
+}
+
+/** Of each actor's largest step, the parts that count. */
+function peaks(actors: readonly ActorMemory[], counts: (part: MemoryPart) => boolean): number[] {
+  return actors.map(({ steps: [largest] }) => total((largest?.parts ?? []).filter(counts)));
+}
+
+const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
 
 export function gigabytes(bytes: number): string {
   return `${(bytes / 1e9).toFixed(bytes < 1e10 ? 2 : 1)} GB`;
@@ -89,18 +115,20 @@ interface Shortage {
   available: number;
   /** Of what. */
   memory: string;
+  /** Where that is, after "are free". */
+  place: string;
   trainsAdapters: boolean;
 }
 
 function shortage(
   actors: readonly ActorMemory[],
-  { needed, available, memory, trainsAdapters }: Shortage,
+  { needed, available, memory, place, trainsAdapters }: Shortage,
 ): string {
   const largest = [...actors].sort((a, b) => b.peakBytes - a.peakBytes)[0], [step] = largest.steps;
   const [part] = [...step.parts].sort((a, b) => b.bytes - a.bytes);
   return `${advice(step, { what: part.what, trainsAdapters })}: the run needs about ${
     gigabytes(needed)
-  } of ${memory}, ${gigabytes(available)} are free; the ${largest.role} takes ${
+  } of ${memory}, ${gigabytes(available)} are free${place}; the ${largest.role} takes ${
     gigabytes(largest.peakBytes)
   }, ${gigabytes(part.bytes)} of it ${part.what}`;
 }
