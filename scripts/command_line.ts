@@ -172,10 +172,10 @@ function addOption<Shape extends z.ZodRawShape>(
   given[token.name] = kind === "list" ? [...(Array.isArray(known) ? known : []), token.value] : token.value;
 }
 
-/** An option that begins so, else the one of the nearest name, unless more than half of its letters are others. */
+/** The one option that begins so, else the one of the nearest name, unless more than half of its letters are others. */
 function nearOption(name: string, known: readonly string[]): string | undefined {
-  const longer = known.find((option) => option.startsWith(name));
-  if (longer !== undefined) return spelled(longer);
+  const longer = known.filter((option) => option.startsWith(name));
+  if (longer.length === 1) return spelled(longer[0]);
   const nearest = nearestName(name, known);
   const isNear = nearest !== undefined && editDistance(name, nearest) <= name.length / 2;
   return isNear ? spelled(nearest) : undefined;

@@ -10,8 +10,9 @@ export const fieldsOption = value("prompt=a,completion=b", "names of these field
 export function parseFields(text: string | undefined): FieldMapping {
   const fields: FieldMapping = {};
   for (const part of text?.split(",") ?? []) {
-    const [role, field] = part.split("=");
-    if ((role !== "prompt" && role !== "completion") || !field) {
+    const [role, field, ...more] = part.split("=");
+    const isKnown = role === "prompt" || role === "completion";
+    if (!isKnown || !field || more.length > 0 || fields[role] !== undefined) {
       throw new ConfigError(`Write --fields prompt=a,completion=b: got "${text}"`);
     }
     fields[role] = field;

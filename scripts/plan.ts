@@ -19,7 +19,7 @@ import { availableMemory } from "./plan/available_memory.ts";
 import { loadedPlanData } from "./plan/loaded_plan_data.ts";
 import { measuredLines, measurePlan } from "./plan/measure_plan.ts";
 import { planLines } from "./plan/plan_text.ts";
-import { resolveConfig } from "./resolve_config.ts";
+import { resolveConfig, settingsNamed } from "./resolve_config.ts";
 import { runCommand } from "./run_command.ts";
 import { systemClock } from "./run_context.ts";
 import { openTerminal, processStream } from "./terminal.ts";
@@ -51,6 +51,7 @@ export const planTable: CommandTable<typeof options.shape> = {
     "Says what a preset needs: parameters, memory of every actor, tokens, operations, hours on a device.",
   positionals: [{ name: "PRESET", about: Object.keys(PRESETS).join(", ") }],
   options,
+  meant: settingsNamed,
   examples: [
     "deno task plan tldr --device h100",
     "deno task plan demo --measure",
@@ -82,6 +83,9 @@ export async function resolvePlan(
     hasData: given.data !== undefined,
     model: readShape({ model: path(given.model), sft: path(given.sft) }),
   });
+  if (given.fields !== undefined && given.data === undefined) {
+    throw new ConfigError("Leave out --fields, or give --data the file whose fields they are");
+  }
   const files = {
     data: path(given.data),
     evaluationData: path(given["eval-data"]),
@@ -126,16 +130,21 @@ function withLengths(data: PlanData, given: Options): PlanData {
 /** What the command prints, as lines and as data. */
 export function plan({ config, data, tier, device }: Planned, hostBytes: number) {
   const facts = COMPUTE_DEVICES[device], own = { name: tier, threads: navigator.hardwareConcurrency };
-  const budget = planBudget(config, data, tier, facts.memoryBytes === undefined ? lanesOf(own) : 1);
-  const available = { hostBytes, deviceBytes: facts.memoryBytes };
-  const shortage = memoryShortage(budget, available);
-  const onDevice = facts.memoryBytes === undefined
-    ? ""
-    : ` and ${gigabytes(facts.memoryBytes)} on the device`;
+  // Tensors of the other tiers are the host's.
+  const deviceBytes = tier === "native" ? facts.memoryBytes : undefined;
+  const budget = planBudget(config, data, tier, deviceBytes === undefined ? lanesOf(own) : 1);
+  const shortage = memoryShortage(budget, { hostBytes, deviceBytes });
+  const onDevice = deviceBytes === undefined ? "" : `, and the device's ${gigabytes(deviceBytes)}`;
   const verdict = shortage ?? `It fits what is free on this machine, ${gigabytes(hostBytes)}${onDevice}`;
   const seconds = Object.fromEntries(budget.steps.map((work) => [work.step, workSeconds(work, facts)]));
   return {
-    lines: planLines(budget, { preset: config.preset, tier, device: { name: device, facts }, verdict }),
+    lines: planLines(budget, {
+      preset: config.preset,
+      tier,
+      device: { name: device, facts },
+      hasDeviceMemory: deviceBytes !== undefined,
+      verdict,
+    }),
     report: { preset: config.preset, tier, device, ...budget, seconds, shortage: shortage ?? null },
   };
 }

@@ -112,10 +112,14 @@ function checkPath(path: string, where: string): void {
   );
 }
 
-/** How fields of this name are set, e.g. of "learning-rate"; undefined where there are none. */
+/** Whoever writes --demonstrations means a file, and no number of rows. */
+const NOT_MEANT = /^(preset$|task\.)/;
+
+/** How fields of this name are set, e.g. of "learning-rate" or "lora.rank"; undefined where there are none. */
 export function settingsNamed(option: string): string | undefined {
-  const name = option.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
-  const paths = CONFIG_FIELDS.map(({ path }) => path).filter((path) => `.${path}`.endsWith(`.${name}`));
+  const name = option.replace(/[-_](\w)/g, (_, letter: string) => letter.toUpperCase());
+  const paths = CONFIG_FIELDS.map(({ path }) => path)
+    .filter((path) => !NOT_MEANT.test(path) && `.${path}`.endsWith(`.${name}`));
   return paths.length === 0 ? undefined : paths.map((path) => `--set ${path}=…`).join(" or ");
 }
 

@@ -131,7 +131,8 @@ class Pace {
       this.#begin = done;
     }
     this.#key = key;
-    points.push({ done, atMs: now });
+    // A beat comes again and again while nothing is done: the first one says since when.
+    if (points.at(-1)?.done !== done) points.push({ done, atMs: now });
     const middle = (this.#begin + done) / 2;
     while (points.length > 1 && points[1].done <= middle) points.shift();
     const gained = done - points[0].done;

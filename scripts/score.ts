@@ -71,9 +71,9 @@ interface ScoreRows {
 
 export async function scoreRows({ options }: CommandLine<Options>, world: CommandWorld): Promise<number> {
   if (options.data === undefined) throw new ConfigError("Give --data a file of rows");
-  const models = await openModels(modelSource(options, world));
+  const fields = parseFields(options.fields), models = await openModels(modelSource(options, world));
   const file = options.data,
-    rows = await readRows(file, { chat: models.chat, fields: parseFields(options.fields) }, world);
+    rows = await readRows(file, { chat: models.chat, fields }, world);
   const sequences = tokenRows(rows, models, { file, eos: options.eos });
   tellUnknownWords(
     rows.texts.flatMap(({ prompt, completion }) => [prompt, completion]),
@@ -95,7 +95,7 @@ export async function scoreRows({ options }: CommandLine<Options>, world: Comman
   return 0;
 }
 
-/** The file's first row says whether it holds pairs. */
+/** The file's first row says whether it holds pairs, unless fields are named that hold prompt and completion. */
 async function readRows(
   file: string,
   { chat, fields }: { chat: ChatFormat; fields: FieldMapping },
@@ -104,7 +104,8 @@ async function readRows(
   const text = decodeUtf8(await readData(userPath(file, world.environment), file), file);
   const entries = parseJsonLines(text, file), lines = entries.map(({ line }) => line);
   const first = rowObject(entries[0], file);
-  if (first.chosen === undefined && first.rejected === undefined) {
+  const isMapped = Object.keys(fields).length > 0;
+  if (isMapped || (first.chosen === undefined && first.rejected === undefined)) {
     return { texts: parseDemonstrations(text, { file, chat, fields }), lines };
   }
   const { pairs } = parsePreferences(text, { file, chat });

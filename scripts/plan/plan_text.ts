@@ -8,11 +8,16 @@ export interface PlanTextOptions {
   preset: string;
   tier: string;
   device: { name: string; facts: ComputeDevice };
+  /** Whether tensors lie in a memory of the device's own. */
+  hasDeviceMemory: boolean;
   /** What this machine says to it, as a sentence: that it fits, or what to change and what is short. */
   verdict: string;
 }
 
-export function planLines(budget: PlanBudget, { preset, tier, device, verdict }: PlanTextOptions): string[] {
+export function planLines(
+  budget: PlanBudget,
+  { preset, tier, device, hasDeviceMemory, verdict }: PlanTextOptions,
+): string[] {
   const { numParameters, actors, steps } = budget;
   return [
     `Plan of "${preset}", tier ${tier}. Estimates: nothing was run.`,
@@ -23,7 +28,7 @@ export function planLines(budget: PlanBudget, { preset, tier, device, verdict }:
     "",
     "Memory of each actor's process at its peak, step by step",
     ...actors.flatMap(({ steps }) => steps.flatMap(memoryLines)),
-    `all actors together ${togetherText(budget, device.facts)}`,
+    `all actors together ${togetherText(budget, hasDeviceMemory)}`,
     verdict,
     "",
     `Work of the whole run, on ${device.name} (${device.facts.about})`,
@@ -42,10 +47,10 @@ export function planLines(budget: PlanBudget, { preset, tier, device, verdict }:
   ];
 }
 
-function togetherText(budget: PlanBudget, { memoryBytes }: ComputeDevice): string {
-  const { hostBytes, deviceBytes } = memoryByPlace(budget), all = gigabytes(hostBytes + deviceBytes);
-  if (memoryBytes === undefined) return all;
-  return `${all}: ${gigabytes(hostBytes)} of the machine's memory, ${gigabytes(deviceBytes)} of the device's`;
+function togetherText(budget: PlanBudget, hasDeviceMemory: boolean): string {
+  if (!hasDeviceMemory) return gigabytes(budget.actors.reduce((sum, { peakBytes }) => sum + peakBytes, 0));
+  const { hostBytes, deviceBytes } = memoryByPlace(budget);
+  return `${gigabytes(hostBytes)} of the machine's memory and ${gigabytes(deviceBytes)} of the device's`;
 }
 
 function dataText({ data }: PlanBudget): string {

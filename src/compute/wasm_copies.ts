@@ -9,7 +9,8 @@ const size = tf.util.sizeFromShape;
 export const copyKernels: readonly WasmKernel[] = [
   {
     name: tf.Identity,
-    // No kernel writes into its inputs, so a second owner is as good as a copy; each training step asks for hundreds.
+    // No kernel but ExtendCache writes into its inputs, and caches are never cloned or selected: a second owner is as good as a copy.
+    // Each training step asks for hundreds.
     run({ input }, backend) {
       const { dataId, shape, dtype } = input("x");
       backend.incRef(dataId);
@@ -20,10 +21,10 @@ export const copyKernels: readonly WasmKernel[] = [
     name: tf.Select,
     // One decision for a whole tensor comes here spread over it: what is chosen is one side, and shared like above.
     run({ input, original }, backend) {
-      const condition = input("condition"), chosen = backend.typedArrayFromHeap(condition);
-      const first = chosen[0], side = input(first === 0 ? "e" : "t");
-      if (chosen.length < 2 || side.shape.join() !== condition.shape.join()) return original();
-      if (chosen.indexOf(first === 0 ? 1 : 0) >= 0) return original();
+      const condition = input("condition"), t = input("t"), e = input("e");
+      const truths = backend.typedArrayFromHeap(condition), side = truths[0] === 0 ? e : t;
+      const isSpread = truths.length > 1 && side.shape.join() === condition.shape.join();
+      if (!isSpread || t.dtype !== e.dtype || !areAlike(truths)) return original();
       backend.incRef(side.dataId);
       return { dataId: side.dataId, shape: side.shape, dtype: side.dtype };
     },
@@ -69,6 +70,11 @@ export const copyKernels: readonly WasmKernel[] = [
     },
   },
 ];
+
+/** Whether none or all of them are 0; what is true may be any other number. */
+function areAlike(truths: Numbers): boolean {
+  return truths[0] === 0 ? truths.every((truth) => truth === 0) : truths.indexOf(0) < 0;
+}
 
 interface Gather {
   x: tf.TensorInfo;

@@ -68,40 +68,34 @@ export function memoryShortage(
     const each = peaks(actors.filter(({ role }) => roles.includes(role)), counts);
     return inProcess ? Math.max(0, ...each) : sum(each);
   };
-  const host = needed(({ where }) => deviceBytes === undefined || where === "host");
-  const told = { trainsAdapters };
+  const onHost = ({ where }: MemoryPart) => deviceBytes === undefined || where === "host";
+  const host = needed(onHost), told = { trainsAdapters };
   if (host > hostBytes) {
-    return shortage(actors, {
-      ...told,
-      needed: host,
-      available: hostBytes,
-      memory: "memory",
-      place: " here",
-    });
+    const memory = { memory: "memory", place: " here" };
+    return shortage(actors, { ...told, ...memory, counts: onHost, needed: host, available: hostBytes });
   }
-  const device = needed(({ where }) => where === "device", deviceRoles);
+  const device = needed(onDevice, deviceRoles);
   if (deviceBytes === undefined || device <= deviceBytes) return undefined;
-  const onDevice = actors.filter(({ role }) => deviceRoles.includes(role));
-  return shortage(onDevice, {
-    ...told,
-    needed: device,
-    available: deviceBytes,
-    memory: "the GPU's memory",
-    place: "",
-  });
+  const memory = { memory: "the GPU's memory", place: "" };
+  return shortage(
+    actors.filter(({ role }) => deviceRoles.includes(role)),
+    { ...told, ...memory, counts: onDevice, needed: device, available: deviceBytes },
+  );
 }
+
+const onDevice = ({ where }: MemoryPart) => where === "device";
 
 /** What all actors take together, each in a process of its own, where a device has memory of its own. */
 export function memoryByPlace({ actors }: PlanBudget): { hostBytes: number; deviceBytes: number } {
   return {
-    hostBytes: sum(peaks(actors, ({ where }) => where === "host")),
-    deviceBytes: sum(peaks(actors, ({ where }) => where === "device")),
+    hostBytes: sum(peaks(actors, (part) => !onDevice(part))),
+    deviceBytes: sum(peaks(actors, onDevice)),
   };
 }
 
-/** Of each actor's largest step, the parts that count. */
+/** Of each actor the parts that count, in the step that has most of them. */
 function peaks(actors: readonly ActorMemory[], counts: (part: MemoryPart) => boolean): number[] {
-  return actors.map(({ steps: [largest] }) => total((largest?.parts ?? []).filter(counts)));
+  return actors.map(({ steps }) => Math.max(0, ...steps.map(({ parts }) => total(parts.filter(counts)))));
 }
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
@@ -111,6 +105,8 @@ export function gigabytes(bytes: number): string {
 }
 
 interface Shortage {
+  /** Parts that take of what is short. */
+  counts: (part: MemoryPart) => boolean;
   needed: number;
   available: number;
   /** Of what. */
@@ -122,15 +118,17 @@ interface Shortage {
 
 function shortage(
   actors: readonly ActorMemory[],
-  { needed, available, memory, place, trainsAdapters }: Shortage,
+  { counts, needed, available, memory, place, trainsAdapters }: Shortage,
 ): string {
-  const largest = [...actors].sort((a, b) => b.peakBytes - a.peakBytes)[0], [step] = largest.steps;
-  const [part] = [...step.parts].sort((a, b) => b.bytes - a.bytes);
+  const [{ role, step, parts }] = actors
+    .flatMap(({ role, steps }) => steps.map((step) => ({ role, step, parts: step.parts.filter(counts) })))
+    .sort((a, b) => total(b.parts) - total(a.parts));
+  const [part] = parts.sort((a, b) => b.bytes - a.bytes);
   return `${advice(step, { what: part.what, trainsAdapters })}: the run needs about ${
     gigabytes(needed)
-  } of ${memory}, ${gigabytes(available)} are free${place}; the ${largest.role} takes ${
-    gigabytes(largest.peakBytes)
-  }, ${gigabytes(part.bytes)} of it ${part.what}`;
+  } of ${memory}, ${gigabytes(available)} are free${place}; the ${role} takes ${gigabytes(total(parts))}, ${
+    gigabytes(part.bytes)
+  } of it ${part.what}`;
 }
 
 /** What changes the largest part. */

@@ -76,6 +76,10 @@ describe("deno task export", () => {
       await run(world, ...FROM_MODEL_RUN, "--to", "out", "--iteration", "0");
       assert.deepEqual(names(join(world.workingFolder, "out")), ["export.json", "notes.txt", "policy"]);
       assert.match(world.told.join("\n"), /no reward: iteration 0/);
+      assert.equal(
+        world.told.filter((line) => /^Takes the place of an earlier export in /.test(line)).length,
+        1,
+      );
       const { policy } = await openModels({ model: "out", ...world });
       assert.deepEqual(policy?.flat, parityModel().policy.flat.map((value) => 0.8 * value));
     }));

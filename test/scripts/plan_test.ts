@@ -43,9 +43,21 @@ describe("deno task plan", () => {
     }
     for (const { step } of report.steps) assert.match(text, new RegExp(`^  ${step} `, "m"));
     assert.match(text, /NVIDIA H100/);
+    assert.match(text, /^all actors together .* of the machine's memory and .* of the device's$/m);
     assert.match(text, /the GPU's memory/);
     assert.equal(typeof report.shortage, "string");
-    assert.equal(plan(await planned("tiny"), 1e12).report.shortage, null);
+    const tiny = plan(await planned("tiny"), 1e12);
+    assert.equal(tiny.report.shortage, null);
+    assert.match(
+      tiny.lines.join("\n"),
+      /^all actors together \S+ GB\nIt fits what is free on this machine, 1000\.0 GB$/m,
+    );
+  });
+
+  it("gives a tier that computes on the processor no memory of a device", async () => {
+    const { lines, report } = plan(await planned("tldr", "--device", "h100", "--backend", "wasm"), 1e12);
+    assert.match(lines.join("\n"), /^all actors together \S+ GB$/m);
+    assert.equal(report.shortage, null);
   });
 
   it("takes rows, lengths and a model's config.json", async () => {
@@ -54,6 +66,13 @@ describe("deno task plan", () => {
     const own = await planned("own", "--data", "rows.jsonl");
     assert.equal(own.data.isMeasured, true);
     assert.equal(own.data.prompt.longest, 3);
+    await Deno.writeTextFile(
+      join(folder, "asked.jsonl"),
+      rows.map(({ prompt, completion }) => JSON.stringify({ q: prompt, a: completion })).join("\n"),
+    );
+    const mapped = await planned("own", "--data", "asked.jsonl", "--fields", "prompt=q,completion=a");
+    assert.deepEqual(mapped.data, own.data);
+    await assert.rejects(planned("own", "--fields", "prompt=q"), /Leave out --fields, or give --data/);
     const long = await planned("tldr", "--prompt-tokens", "100", "--completion-tokens", "20");
     assert.deepEqual([long.data.prompt.longest, long.data.completion.mean], [100, 20]);
     const config = {

@@ -3,8 +3,11 @@ import assert from "node:assert/strict";
 import { describe, it } from "@std/testing/bdd";
 import { RunConfig } from "../../events/mod.ts";
 import { PRESETS } from "../../src/irl/presets.ts";
+import { parseCommandLine } from "../../scripts/command_line.ts";
 import { configText } from "../../scripts/config.ts";
 import { CONFIG_FIELDS, valueAt } from "../../scripts/config_fields.ts";
+import { irlTable } from "../../scripts/irl.ts";
+import { planTable } from "../../scripts/plan.ts";
 import { type ConfigSources, resolveConfig, settingsNamed } from "../../scripts/resolve_config.ts";
 
 const resolve = (sources: Partial<ConfigSources> = {}) => resolveConfig({ hasData: false, ...sources });
@@ -130,15 +133,6 @@ describe("CONFIG_FIELDS", () => {
     );
   });
 
-  it("is found by an option's name where somebody takes a field for an option", () => {
-    assert.equal(settingsNamed("iterations"), "--set iterations=…");
-    assert.match(
-      settingsNamed("learning-rate") ?? "",
-      /^--set supervised\.learningRate=… or --set reward\.learningRate=… or /,
-    );
-    assert.equal(settingsNamed("wandb"), undefined);
-  });
-
   it("is what `config` prints: value, unit, description and source", () => {
     assert.match(
       configText(resolve()),
@@ -146,5 +140,28 @@ describe("CONFIG_FIELDS", () => {
     );
     assert.match(configText(resolve()), /^lora = null\n.*\nlora\.rank = 16 \(once lora is set\)$/m);
     assert.match(configText(resolve({ set: ["lora.rank=8"] })), /^lora\.rank = 8\n/m);
+  });
+});
+
+describe("settingsNamed()", () => {
+  it("finds a field by the name that somebody gave an option", () => {
+    assert.equal(settingsNamed("iterations"), "--set iterations=…");
+    assert.equal(settingsNamed("lora.rank"), "--set lora.rank=…");
+    const rates = /^--set supervised\.learningRate=… or --set reward\.learningRate=… or /;
+    for (const name of ["learning-rate", "learning_rate"]) assert.match(settingsNamed(name) ?? "", rates);
+  });
+
+  it("finds none for another name, nor for a file or a preset", () => {
+    for (const name of ["wandb", "demonstrations", "preset"]) assert.equal(settingsNamed(name), undefined);
+  });
+
+  it("is what `irl` and `plan` say of an option that is none", () => {
+    const args = ["--learning-rate", "1"];
+    for (const parse of [() => parseCommandLine(irlTable, args), () => parseCommandLine(planTable, args)]) {
+      assert.throws(parse, {
+        name: "ConfigError",
+        message: /^Use --set supervised\.learningRate=… or .* --help: there is no --learning-rate$/,
+      });
+    }
   });
 });

@@ -142,6 +142,14 @@ describe("createRunReporter()", () => {
     assert.match(progress.at(-1) ?? "", /8 of 80 steps, kl 0\.412, 36 s left$/);
   });
 
+  it("measures a step of a minute by the minute, though its beats come every second", () => {
+    const { reporter, progress, pass } = recorded();
+    for (let second = 0; second <= 180; second++, pass(1000)) {
+      reporter.onBeat(policyBeat(0, Math.floor(second / 60)));
+    }
+    assert.match(progress.at(-1) ?? "", /3 of 80 steps, kl 0\.412, 1 h 17 min left$/);
+  });
+
   it("says nothing about a beat without work", () => {
     const { reporter, progress } = recorded();
     reporter.onBeat({ role: "generator", pid: 1 });

@@ -46,6 +46,23 @@ describe("deno task score", () => {
       assert.deepEqual(scores.map((one) => one.numTokens), [10, 11, 13]);
     }));
 
+  it("reads prompt and completion from the fields that are named, of pairs too", () =>
+    withModelRun(async (world) => {
+      const [wanted] = await score(world, COMPLETIONS.slice(0, 1), ...FROM, "--json");
+      const [{ prompt, completion }] = COMPLETIONS;
+      const pair = { question: prompt, chosen: completion, rejected: "no" };
+      const named = ["--fields", "prompt=question,completion=chosen"];
+      assert.deepEqual(await score(world, [pair], ...FROM, "--json", ...named), [wanted]);
+      await assert.rejects(
+        score(world, [{ prompt, answer: completion }], ...FROM),
+        /Add the field "completion", or name the one that holds it \(--fields completion=NAME\)/,
+      );
+      await assert.rejects(
+        score(world, COMPLETIONS, ...FROM, "--fields", "prompt=a=b"),
+        /Write --fields prompt=a,completion=b: got "prompt=a=b"/,
+      );
+    }));
+
   it("adds no token without --eos, and says so where there is a reward", () =>
     withModelRun(async (world) => {
       const [ended] = (await score(world, COMPLETIONS, ...FROM, "--eos", "--json")).map((line) =>

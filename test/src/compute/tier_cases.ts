@@ -166,7 +166,12 @@ const operationCases: TierCase[] = [
   {
     name: "where() by one condition for all",
     compute: () =>
-      [true, false].map((holds) => tf.where(tf.scalar(holds, "bool"), made([5, 3], 5), made([5, 3], 7))),
+      [true, false].map((holds) => {
+        const sides = [made([5, 3], 5), made([5, 3], 7)];
+        const chosen = tf.where(tf.scalar(holds, "bool"), sides[0], sides[1]);
+        tf.dispose(sides); // what was chosen outlives them
+        return tf.add(chosen, 0);
+      }),
   },
   {
     name: "equal numbers of rows and columns",
