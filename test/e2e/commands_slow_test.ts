@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, it } from "@std/testing/bdd";
+import { defaultThreads } from "../../scripts/choose_compute.ts";
 import { logRecordSchema } from "../../src/store/event_log.ts";
 import { openFileLog } from "../../src/store/file_log.ts";
 import { runFiles } from "../../src/store/run_files.ts";
@@ -124,7 +125,11 @@ describe("doctor", () => {
     const { code, out } = await call("scripts/doctor.ts", "--json", "--runs-dir=.");
     assert.equal(code, 0);
     const findings = JSON.parse(out);
-    assert.match(findings.wasm, /^opens and passes its self-test \(wasm (simd128|relaxed-simd), 1 thread/);
+    const threads = defaultThreads("wasm"); // as a run takes it
+    assert.match(
+      findings.wasm,
+      new RegExp(`^opens and passes its self-test \\(wasm (simd128|relaxed-simd), ${threads} thread`),
+    );
     assert.match(findings.disk, /takes an event in [\d.]+ ms/);
     assert.ok(["native", "wasm"].some((name) => findings.tier.startsWith(name)));
   });
