@@ -5,6 +5,7 @@ import type { Clock } from "../src/base/clock.ts";
 import type { Beat } from "../src/bus/port.ts";
 import { durationText } from "../src/status/number_text.ts";
 import { declineText, policyDeclines } from "../src/status/policy_decline.ts";
+import { doubtText, rewardDoubts } from "../src/status/reward_doubt.ts";
 import { iterationLines } from "../src/status/report_text.ts";
 import { projectRun, secondsLeft } from "../src/status/run_projection.ts";
 import { eventOf } from "../src/status/run_record.ts";
@@ -46,6 +47,8 @@ function linesAfter(records: readonly LogRecord[], width: number): string[] {
   const last = records.at(-1);
   const event = last === undefined ? undefined : eventOf(last);
   switch (event?.type) {
+    case "RewardLearned":
+      return event.data.result === null ? [] : doubtLines(records, event.data.iteration);
     case "PolicyOptimised":
       return event.data.policy === null ? [] : warningLines(records, event.data.iteration);
     case "IterationCompleted":
@@ -53,6 +56,13 @@ function linesAfter(records: readonly LogRecord[], width: number): string[] {
     default:
       return [];
   }
+}
+
+/** What follows the end of a reward step. */
+function doubtLines(records: readonly LogRecord[], iteration: number): string[] {
+  return rewardDoubts(projectRun(records))
+    .filter((doubt) => doubt.iteration === iteration)
+    .map((doubt) => `Warning: ${doubtText(doubt)}`);
 }
 
 /** What follows the end of a policy step. */

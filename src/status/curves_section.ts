@@ -4,6 +4,7 @@ import { type Chart, hasGold, iterationCharts, overOptimisationChart, stepCharts
 import { type Verdict, verdicts } from "./over_optimisation.ts";
 import type { Html } from "./page.ts";
 import { declineText, policyDeclines } from "./policy_decline.ts";
+import { doubtText, rewardDoubts } from "./reward_doubt.ts";
 import type { RunProjection } from "./run_projection.ts";
 
 export function curvesSection(run: RunProjection): Html {
@@ -14,8 +15,8 @@ export function curvesSection(run: RunProjection): Html {
       ${charts.length === 0
         ? html`<p class="quiet">The first curve, the loss of fine-tuning, begins with its first saved chunk.</p>`
         : html`<div class="charts">${charts.map(chartFigure)}</div>`}
-      ${policyDeclines(run).map((decline) =>
-        html`<p class="note" data-state="trouble">${declineText(decline)}</p>`
+      ${[...rewardDoubts(run).map(doubtText), ...policyDeclines(run).map(declineText)].map((text) =>
+        html`<p class="note" data-state="trouble">${text}</p>`
       )}
     </section>
   `;
