@@ -29,5 +29,5 @@ export function doubtText({ iteration, accuracy, numDemonstrations }: RewardDoub
   return `Iteration ${iteration}: the reward puts held-out demonstrations below generations in ${
     (100 * (1 - accuracy)).toFixed(0)
   } % of pairs (${numDemonstrations} demonstrations): what it learned does not carry over to texts it was not trained on. ` +
-    `More demonstrations or fewer supervised.epochs may help`;
+    `More demonstrations may help, or a policy that is fitted to them less (supervised.epochs)`;
 }
