@@ -48,9 +48,13 @@ function linesAfter(records: readonly LogRecord[], width: number): string[] {
   const event = last === undefined ? undefined : eventOf(last);
   switch (event?.type) {
     case "RewardLearned":
-      return event.data.result === null ? [] : doubtLines(records, event.data.iteration);
+      return event.data.result === null
+        ? []
+        : warningLines(rewardDoubts(projectRun(records)), event.data.iteration, doubtText);
     case "PolicyOptimised":
-      return event.data.policy === null ? [] : warningLines(records, event.data.iteration);
+      return event.data.policy === null
+        ? []
+        : warningLines(policyDeclines(projectRun(records)), event.data.iteration, declineText);
     case "IterationCompleted":
       return resultLines(records, event.data.iteration, { width });
     default:
@@ -58,18 +62,13 @@ function linesAfter(records: readonly LogRecord[], width: number): string[] {
   }
 }
 
-/** What follows the end of a reward step. */
-function doubtLines(records: readonly LogRecord[], iteration: number): string[] {
-  return rewardDoubts(projectRun(records))
-    .filter((doubt) => doubt.iteration === iteration)
-    .map((doubt) => `Warning: ${doubtText(doubt)}`);
-}
-
-/** What follows the end of a policy step. */
-function warningLines(records: readonly LogRecord[], iteration: number): string[] {
-  return policyDeclines(projectRun(records))
-    .filter((decline) => decline.iteration === iteration)
-    .map((decline) => `Warning: ${declineText(decline)}`);
+/** What follows the end of a step that something is wrong with. */
+function warningLines<Found extends { iteration: number }>(
+  found: readonly Found[],
+  iteration: number,
+  text: (one: Found) => string,
+): string[] {
+  return found.filter((one) => one.iteration === iteration).map((one) => `Warning: ${text(one)}`);
 }
 
 /** What follows an iteration's end: the row, the samples, the time that the rest will take. */

@@ -72,8 +72,7 @@ interface ScoreRows {
 export async function scoreRows({ options }: CommandLine<Options>, world: CommandWorld): Promise<number> {
   if (options.data === undefined) throw new ConfigError("Give --data a file of rows");
   const fields = parseFields(options.fields), models = await openModels(modelSource(options, world));
-  const file = options.data,
-    rows = await readRows(file, { chat: models.chat, fields }, world);
+  const { data: file } = options, rows = await readRows(file, { chat: models.chat, fields }, world);
   const sequences = tokenRows(rows, models, { file, eos: options.eos });
   tellUnknownWords(
     rows.texts.flatMap(({ prompt, completion }) => [prompt, completion]),

@@ -90,7 +90,7 @@ const HIDDEN = -1e9;
 
 /**
  * seenUntil [batch, time], int32 → [batch, 1, time, time]: 0 where a query sees a key, hidden elsewhere. The package's minimum and
- * its like compute every index of a broadcast anew, at 50 ns a number.
+ * its like compute every index of a broadcast anew, at 60 ns a number.
  */
 const sightMask: WasmKernel = {
   name: "SightMask",

@@ -35,10 +35,9 @@ export function parseDemonstrations(
       prompt: fields.prompt ?? "prompt",
       completion: fields.completion ?? completionField(row),
     };
-    return Array.isArray(row[names.prompt]) ? fromMessages(row, names, { chat, place }) : {
-      prompt: textField(row, names.prompt, place, mappingAdvice("prompt")),
-      completion: textField(row, names.completion, place, mappingAdvice("completion")),
-    };
+    if (Array.isArray(row[names.prompt])) return fromMessages(row, names, { chat, place });
+    const textOf = (role: keyof FieldMapping) => textField(row, names[role], place, mappingAdvice(role));
+    return { prompt: textOf("prompt"), completion: textOf("completion") };
   });
 }
 

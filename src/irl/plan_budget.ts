@@ -69,17 +69,17 @@ export function memoryShortage(
     return inProcess ? Math.max(0, ...each) : sum(each);
   };
   const onHost = ({ where }: MemoryPart) => deviceBytes === undefined || where === "host";
-  const host = needed(onHost), told = { trainsAdapters };
+  const host = needed(onHost);
   if (host > hostBytes) {
-    const memory = { memory: "memory", place: " here" };
-    return shortage(actors, { ...told, ...memory, counts: onHost, needed: host, available: hostBytes });
+    const found = { counts: onHost, needed: host, available: hostBytes };
+    return shortage(actors, { ...found, memory: "memory", place: " here", trainsAdapters });
   }
   const device = needed(onDevice, deviceRoles);
   if (deviceBytes === undefined || device <= deviceBytes) return undefined;
-  const memory = { memory: "the GPU's memory", place: "" };
+  const found = { counts: onDevice, needed: device, available: deviceBytes };
   return shortage(
     actors.filter(({ role }) => deviceRoles.includes(role)),
-    { ...told, ...memory, counts: onDevice, needed: device, available: deviceBytes },
+    { ...found, memory: "the GPU's memory", place: "", trainsAdapters },
   );
 }
 
